@@ -79,5 +79,8 @@ static inline int64_t tc_dtype_size(int64_t dtype) {
 #include "tc_pointwise.h"
 #include "tc_reduce.h"
 #include "tc_matmul.h"
+#include "tc_conv.h"
+#include "tc_pool.h"
+#include "tc_norm.h"
 
 #endif
