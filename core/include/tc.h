@@ -82,5 +82,11 @@ static inline int64_t tc_dtype_size(int64_t dtype) {
 #include "tc_conv.h"
 #include "tc_pool.h"
 #include "tc_norm.h"
+#include "tc_softmax.h"
+#include "tc_loss.h"
+#include "tc_index.h"
+#include "tc_sort.h"
+#include "tc_random.h"
+#include "tc_optim.h"
 
 #endif
