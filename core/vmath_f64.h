@@ -1,0 +1,89 @@
+// float64 mathematics, two lanes at a time by the C library (musl's on wasm), which is within 1 to 2 ulp.
+#ifndef TC_VMATH_F64_H
+#define TC_VMATH_F64_H
+
+#include <math.h>
+
+#include "simd.h"
+
+#define TC_F64_1(name, f) \
+  TC_WORD vf64 v_##name(vf64 x) { return (vf64){f(x[0]), f(x[1])}; }
+#define TC_F64_2(name, f) \
+  TC_WORD vf64 v_##name(vf64 x, vf64 y) { return (vf64){f(x[0], y[0]), f(x[1], y[1])}; }
+
+TC_F64_1(exp, exp)
+TC_F64_1(exp2, exp2)
+TC_F64_1(expm1, expm1)
+TC_F64_1(log, log)
+TC_F64_1(log2, log2)
+TC_F64_1(log10, log10)
+TC_F64_1(log1p, log1p)
+TC_F64_1(cbrt, cbrt)
+TC_F64_1(sin, sin)
+TC_F64_1(cos, cos)
+TC_F64_1(tan, tan)
+TC_F64_1(asin, asin)
+TC_F64_1(acos, acos)
+TC_F64_1(atan, atan)
+TC_F64_1(sinh, sinh)
+TC_F64_1(cosh, cosh)
+TC_F64_1(tanh, tanh)
+TC_F64_1(asinh, asinh)
+TC_F64_1(acosh, acosh)
+TC_F64_1(atanh, atanh)
+TC_F64_1(erf, erf)
+TC_F64_1(erfc, erfc)
+TC_F64_2(pow, pow)
+TC_F64_2(atan2, atan2)
+TC_F64_2(hypot, hypot)
+TC_F64_2(fmod, fmod)
+TC_F64_2(nextafter, nextafter)
+
+TC_WORD vi64 v_signbit(vf64 x) { return (vi64)x >> 63; }
+TC_WORD vf64 v_sigmoid(vf64 x) { return v_set_f64(1) / (v_set_f64(1) + v_exp(-x)); }
+
+// Giles-style rational start (torch/aten Math.h calc_erfinv) and two Newton steps.
+static inline double tc_erfinv(double y) {
+  static const double a[4] = {0.886226899, -1.645349621, 0.914624893, -0.140543331};
+  static const double b[4] = {-2.118377725, 1.442710462, -0.329097515, 0.012229801};
+  static const double c[4] = {-1.970840454, -1.624906493, 3.429567803, 1.641345311};
+  static const double d[2] = {3.543889200, 1.637067800};
+  double size = fabs(y), x;
+  if (!(size <= 1)) return NAN;
+  if (size == 1) return copysign(INFINITY, y);
+  if (size <= 0.7) {
+    double z = y * y;
+    double num = ((a[3] * z + a[2]) * z + a[1]) * z + a[0];
+    double dem = (((b[3] * z + b[2]) * z + b[1]) * z + b[0]) * z + 1;
+    x = y * num / dem;
+  } else {
+    double z = sqrt(-log((1 - size) / 2));
+    double num = ((c[3] * z + c[2]) * z + c[1]) * z + c[0];
+    double dem = (d[1] * z + d[0]) * z + 1;
+    x = copysign(num, y) / dem;
+  }
+  for (int i = 0; i < 2; i++) x -= (erf(x) - y) / (1.12837916709551257390 * exp(-x * x));
+  return x;
+}
+TC_F64_1(erfinv, tc_erfinv)
+
+#undef TC_F64_1
+#undef TC_F64_2
+
+// Python's % and // on floats (torch/aten BinaryOpsKernel.cpp, after CPython's float_divmod).
+TC_WORD vf64 v_remainder(vf64 x, vf64 y) {
+  vf64 zero = v_set_f64(0), r = v_fmod(x, y);
+  return v_select((r != zero) & ((y < zero) ^ (r < zero)), r + y, r);
+}
+TC_WORD vf64 v_div_trunc(vf64 x, vf64 y) { return v_trunc(x / y); }
+TC_WORD vf64 v_div_floor(vf64 x, vf64 y) {
+  vf64 zero = v_set_f64(0), one = v_set_f64(1);
+  vf64 r = v_fmod(x, y), q = (x - r) / y;
+  q = v_select((r != zero) & ((y < zero) ^ (r < zero)), q - one, q);
+  vf64 whole = v_floor(q);
+  whole = v_select(q - whole > v_set_f64(0.5), whole + one, whole);
+  whole = v_select(q == zero, v_copysign(zero, x / y), whole);
+  return v_select(y == zero, x / y, whole);
+}
+
+#endif
