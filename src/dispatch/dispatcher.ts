@@ -1,0 +1,402 @@
+/**
+ * The dispatcher: runs a row on bound arguments, records it if a gradient may be wanted, and derives the in-place
+ * and `out=` forms.
+ *
+ * @module
+ */
+import { mode } from "../autograd/grad_mode.ts";
+import { needsGrad, Node, SavedTensor, ViewInfo } from "../autograd/graph.ts";
+import { beforeInplace, rebase } from "../autograd/inplace.ts";
+import { can_cast, checkCast, DType } from "../base/dtype.ts";
+import { NotImplementedError, RuntimeError, warnOnce } from "../base/errors.ts";
+import { beginScope, endScope } from "../base/scope.ts";
+import { sameSizes, shapeText } from "../base/size.ts";
+import { detached, Tensor } from "../tensor.ts";
+import type { Ctx, Formula, Row } from "./op.ts";
+import { target } from "./target.ts";
+
+/** A node that was recorded from a row. */
+export class OpNode extends Node {
+  readonly row: Row;
+  /** Arguments in schema order; tensors only as SavedTensor and only where the row saves them. */
+  args: unknown[];
+  /** For each edge: the sizes and dtype its gradient must have. */
+  readonly inSizes: (readonly number[])[] = [];
+  readonly inDtypes: DType[] = [];
+  /** First edge of each argument position, -1 where it has none. */
+  readonly edgeOf: number[];
+  /** Number of edges of each argument position. */
+  readonly edgeCount: number[];
+  savedResults: Map<string, SavedTensor | SavedTensor[]> | null = null;
+  readonly outSizes: (readonly number[])[] = [];
+  readonly outDtypes: DType[] = [];
+  #resultCount: number;
+  #hasSaved = false;
+  #released = false;
+
+  constructor(row: Row, args: readonly unknown[], resultCount: number) {
+    super(0);
+    this.row = row;
+    this.#resultCount = resultCount;
+    this.args = args.slice();
+    this.edgeOf = new Array<number>(args.length).fill(-1);
+    this.edgeCount = new Array<number>(args.length).fill(0);
+    for (const i of row.tensorArgs) {
+      const a = args[i];
+      if (a instanceof Tensor) {
+        this.edgeOf[i] = this.next.length;
+        this.edgeCount[i] = 1;
+        this.#edge(a);
+        this.args[i] = null;
+      } else if (Array.isArray(a)) {
+        this.edgeOf[i] = this.next.length;
+        this.edgeCount[i] = a.length;
+        for (const t of a) this.#edge(t as Tensor | null);
+        this.args[i] = null;
+      }
+    }
+  }
+
+  #edge(t: Tensor | null): void {
+    const i = this.next.length;
+    this.next.push(null);
+    this.nextNr.push(0);
+    this.inSizes.push(t === null ? [] : t.sizes);
+    this.inDtypes.push(t === null ? undefined as unknown as DType : t.dtype);
+    if (t !== null && t.dtype.isDifferentiable) this.connect(i, t);
+  }
+
+  /** Is the gradient of argument `i` wanted? */
+  wants(i: number): boolean {
+    const first = this.edgeOf[i]!;
+    if (first < 0) return false;
+    for (let k = 0; k < this.edgeCount[i]!; k++) if (this.next[first + k] !== null) return true;
+    return false;
+  }
+
+  save(args: readonly unknown[], results: readonly Tensor[], inplaceSelf: Tensor | null): void {
+    for (const s of this.row.saveList) {
+      if (s.onlyFor !== null && !s.onlyFor.some((i) => this.wants(i))) continue;
+      this.#hasSaved = true;
+      if (s.from >= 0) {
+        const a = args[s.from];
+        if (a instanceof Tensor) {
+          this.args[s.from] = new SavedTensor(a === inplaceSelf ? detachedCopyEdge(a) : a);
+        } else if (Array.isArray(a)) this.args[s.from] = a.map((t) => (t === null ? null : new SavedTensor(t as Tensor)));
+      } else {
+        this.savedResults ??= new Map();
+        if (Number.isNaN(s.from)) this.savedResults.set(s.name, results.map((t) => new SavedTensor(t, this)));
+        else {
+          const t = results[-1 - s.from]!;
+          this.savedResults.set(s.name, new SavedTensor(t, t.dtype.isDifferentiable ? this : null));
+        }
+      }
+    }
+  }
+
+  get results(): number {
+    return this.#resultCount;
+  }
+  name(): string {
+    return this.row.nodeName;
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    if (!this.#hasSaved) return;
+    for (const a of this.args) {
+      if (a instanceof SavedTensor) a.release();
+      else if (Array.isArray(a)) { for (const x of a) if (x instanceof SavedTensor) x.release(); }
+    }
+    if (this.savedResults !== null) {
+      for (const s of this.savedResults.values()) {
+        if (Array.isArray(s)) s.forEach((x) => x.release());
+        else s.release();
+      }
+    }
+  }
+
+  apply(grads: (Tensor | null)[]): (Tensor | null)[] {
+    if (this.#released && this.#hasSaved) {
+      throw new RuntimeError(
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have already " +
+          "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). " +
+          "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access " +
+          "saved tensors after calling backward.",
+      );
+    }
+    const out = new Array<Tensor | null>(this.next.length).fill(null);
+    if (grads.every((g) => g === null)) return out;
+    const ctx = this.#context(grads);
+    for (const f of this.row.formulas) this.#applyFormula(f, ctx, out);
+    return out;
+  }
+
+  #context(grads: (Tensor | null)[]): Ctx {
+    if (grads.length > 1) {
+      // Formulas of several results may rely on every gradient being there.
+      grads = grads.map((g, i) =>
+        g !== null || !this.outDtypes[i]?.isDifferentiable
+          ? g
+          : grads.find((x) => x !== null)!.new_zeros(this.outSizes[i]!, { dtype: this.outDtypes[i]! })
+      );
+    }
+    const params = this.row.parsed.params;
+    const c: Record<string, unknown> = {
+      grad: grads[0],
+      grads,
+      needs: (name: string) => this.wants(params.findIndex((p) => p.name === name)),
+      sizesOf: (name: string) => this.inSizes[this.edgeOf[params.findIndex((p) => p.name === name)]!]!,
+    };
+    for (let i = 0; i < params.length; i++) c[params[i]!.name] = this.#unpacked(this.args[i]);
+    if (this.savedResults !== null) {
+      for (const [name, s] of this.savedResults) {
+        c[name] = Array.isArray(s) ? s.map((x) => x.unpack(this)) : s.unpack(this);
+      }
+    }
+    return c as unknown as Ctx;
+  }
+
+  #unpacked(a: unknown): unknown {
+    if (a instanceof SavedTensor) return a.unpack(this);
+    if (Array.isArray(a)) return a.map((x) => (x instanceof SavedTensor ? x.unpack(this) : x));
+    return a;
+  }
+
+  #applyFormula(f: Formula, ctx: Ctx, out: (Tensor | null)[]): void {
+    if (!f.inputs.some((i) => this.wants(i))) return;
+    if (f.body === "nonDifferentiable") return;
+    if (f.body === "notImplemented") {
+      throw new NotImplementedError(`the derivative for '${this.row.name}' is not implemented.`);
+    }
+    const value = f.body(ctx);
+    if (!f.joint) {
+      const i = f.inputs[0]!;
+      this.#place(i, value, out);
+      return;
+    }
+    const values = value as (Tensor | null | (Tensor | null)[])[];
+    f.inputs.forEach((i, k) => this.wants(i) && this.#place(i, values[k] ?? null, out));
+  }
+
+  #place(i: number, value: Tensor | null | (Tensor | null)[], out: (Tensor | null)[]): void {
+    const first = this.edgeOf[i]!;
+    if (Array.isArray(value)) value.forEach((g, k) => out[first + k] = this.#fit(first + k, g));
+    else out[first] = this.#fit(first, value);
+  }
+
+  /** Undoes broadcasting and promotion, once for all formulas. */
+  #fit(edge: number, g: Tensor | null): Tensor | null {
+    if (g === null || g === undefined || this.next[edge] === null) return null;
+    const sizes = this.inSizes[edge]!, dtype = this.inDtypes[edge]!;
+    if (!sameSizes(g.sizes, sizes)) g = g.sum_to_size(sizes);
+    if (g.dtype !== dtype) {
+      if (g.dtype.is_complex && !dtype.is_complex) g = g.real;
+      if (g.dtype !== dtype) g = g.to(dtype);
+    }
+    return g;
+  }
+}
+
+/** What an in-place row keeps of the tensor it overwrites: a copy that still leads to where it came from. */
+function detachedCopyEdge(self: Tensor): Tensor {
+  const saved = mode.grad;
+  mode.grad = false;
+  const copy = self.clone();
+  mode.grad = saved;
+  copy.node = self.node;
+  copy.outputNr = self.outputNr;
+  copy.leafGrad = self.leafGrad;
+  return copy;
+}
+
+/** Does any tensor argument of this row want a gradient? */
+function wantsGrad(row: Row, args: readonly unknown[]): boolean {
+  for (const i of row.tensorArgs) {
+    const a = args[i];
+    if (a instanceof Tensor) {
+      if ((a.leafGrad || a.node !== null || a.view_ !== null) && needsGrad(a)) return true;
+    } else if (Array.isArray(a)) {
+      for (const t of a) if (t instanceof Tensor && needsGrad(t)) return true;
+    }
+  }
+  return false;
+}
+
+function record(row: Row, args: readonly unknown[], results: readonly Tensor[], inplaceSelf: Tensor | null): OpNode {
+  const node = new OpNode(row, args, results.length);
+  node.save(args, results, inplaceSelf);
+  if (results.length > 1) {
+    for (const t of results) {
+      node.outSizes.push(t.sizes);
+      node.outDtypes.push(t.dtype);
+    }
+  }
+  return node;
+}
+
+function attach(row: Row, node: OpNode, results: readonly Tensor[]): void {
+  for (let i = 0; i < results.length; i++) {
+    const t = results[i]!;
+    if (!t.dtype.isDifferentiable || row.nonDifferentiableResults?.includes(i)) continue;
+    t.node = node;
+    t.outputNr = i;
+  }
+}
+
+/** Runs a row on arguments in schema order. */
+export function runRow(row: Row, args: readonly unknown[]): unknown {
+  if (row.composite !== undefined) return runComposite(row, args);
+  if (row.view !== undefined) return runView(row, args);
+  const recorded = mode.grad && row.derivative !== undefined && wantsGrad(row, args);
+  const result = row.plain ? row.impl!(...args) : runImpl(row, args);
+  if (recorded) recordResult(row, args, result);
+  else if (mode.inference) markInference(result);
+  return result;
+}
+
+/** Records a plain row's single result: the fast path of arithmetic in `dispatch/entry.ts`. */
+export function recordResult(row: Row, args: readonly unknown[], result: unknown): void {
+  const results = Array.isArray(result) ? (result as Tensor[]) : [result as Tensor];
+  attach(row, record(row, args, results, null), results);
+}
+
+export function markInference(result: unknown): void {
+  if (result instanceof Tensor) result.inference = true;
+  else if (Array.isArray(result)) { for (const t of result) if (t instanceof Tensor) t.inference = true; }
+}
+
+function runImpl(row: Row, args: readonly unknown[]): unknown {
+  const grad = mode.grad;
+  const outer = beginScope();
+  const into = target.tensor;
+  if (!row.direct) target.tensor = null;
+  mode.grad = false;
+  let result: unknown;
+  try {
+    return result = row.impl!(...args);
+  } finally {
+    mode.grad = grad;
+    target.tensor = into;
+    endScope(outer, result);
+  }
+}
+
+function runComposite(row: Row, args: readonly unknown[]): unknown {
+  const outer = beginScope();
+  let result: unknown;
+  try {
+    return result = row.composite!(...args);
+  } finally {
+    endScope(outer, result);
+  }
+}
+
+function runView(row: Row, args: readonly unknown[]): unknown {
+  const base = args[0] as Tensor;
+  const result = row.view!(...args) as Tensor | Tensor[];
+  if (mode.inference) {
+    markInference(result);
+    return result;
+  }
+  if (!base.dtype.isDifferentiable) return result;
+  const many = Array.isArray(result);
+  const results = many ? result : [result];
+  for (const t of results) {
+    if (t === base) return result;
+    t.inference = base.inference;
+    if (t.dtype.isDifferentiable) {
+      t.view_ = new ViewInfo(base.view_?.base ?? base, many ? "multi_output" : mode.grad ? "default" : "no_grad");
+    }
+  }
+  if (mode.grad && row.derivative !== undefined && wantsGrad(row, args)) {
+    attach(row, record(row, args, results, null), results);
+  }
+  for (const t of results) if (t.view_ !== null) t.view_.baseNode = t.view_.base.node;
+  return result;
+}
+
+/** Runs the in-place form of a row: the result goes into the first argument, which is returned. */
+export function runInplace(row: Row, args: readonly unknown[]): Tensor {
+  const self = args[0] as Tensor;
+  const differentiable = row.composite !== undefined || row.derivative !== undefined;
+  const recorded = mode.grad && differentiable && wantsGrad(row, args);
+  beforeInplace(self, recorded);
+  if (!row.direct) return inplaceByCopy(row, args, self);
+  const node = recorded && !row.saveList.some((s) => s.from < 0) ? record(row, args, [self], self) : null;
+  const before = recorded && node === null ? new OpNode(row, args, 1) : null;
+  const former = target.tensor;
+  target.tensor = self;
+  try {
+    if (row.plain) row.impl!(...args);
+    else runImpl(row, args);
+  } finally {
+    target.tensor = former;
+  }
+  self.storage.version++;
+  if (node !== null) rebase(self, node);
+  else if (before !== null) {
+    before.save(args, [self], self);
+    rebase(self, before);
+  }
+  return self;
+}
+
+/** For rows whose kernels cannot write over their input: computes, then copies. */
+function inplaceByCopy(row: Row, args: readonly unknown[], self: Tensor): Tensor {
+  const outer = beginScope();
+  try {
+    const result = runRow(row, args) as Tensor;
+    writeBack(row.name, self, result);
+  } finally {
+    endScope(outer, null);
+  }
+  return self;
+}
+
+function writeBack(name: string, self: Tensor, result: Tensor): void {
+  checkCast(result.dtype, self.dtype);
+  if (!sameSizes(result.sizes, self.sizes)) {
+    throw new RuntimeError(
+      `output with shape ${shapeText(self.sizes)} doesn't match the broadcast shape ${shapeText(result.sizes)}`,
+    );
+  }
+  void name;
+  self.copy_(result);
+}
+
+/** Puts results into the tensors of `out=`. */
+export function writeOut(name: string, result: unknown, out: unknown): unknown {
+  const results = Array.isArray(result) ? (result as Tensor[]) : [result as Tensor];
+  const outs = Array.isArray(out) ? (out as unknown[]) : [out];
+  if (outs.length !== results.length || outs.some((t) => !(t instanceof Tensor))) {
+    throw new TypeError(`${name}(): argument 'out' must be ${results.length === 1 ? "Tensor" : `tuple of ${results.length} Tensors`}`);
+  }
+  results.forEach((r, i) => {
+    const t = outs[i] as Tensor;
+    if (mode.grad && (needsGrad(t) || needsGrad(r))) {
+      throw new RuntimeError(
+        `${name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`,
+      );
+    }
+    if (!can_cast(r.dtype, t.dtype)) checkCast(r.dtype, t.dtype);
+    if (r.storage.backend !== t.storage.backend) {
+      throw new RuntimeError(`Expected all tensors to be on the same device, but found at least two devices, ${r.device} and ${t.device}!`);
+    }
+    if (!sameSizes(r.sizes, t.sizes)) {
+      if (t.count !== 0) {
+        warnOnce(
+          "UserWarning",
+          `An output with one or more elements was resized since it had shape ${shapeText(t.sizes)}, which does not match ` +
+            `the required output shape ${shapeText(r.sizes)}. This behavior is deprecated, and in a future PyTorch release ` +
+            "outputs will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by " +
+            "resizing it, inplace, to zero elements with t.resize_(0).",
+        );
+      }
+      t.resize_(r.sizes);
+    }
+    t.copy_(detached(r));
+  });
+  return out;
+}
