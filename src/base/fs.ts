@@ -34,7 +34,9 @@ export interface ByteSource {
 
 function checkRange(source: ByteSource, offset: number, length: number): void {
   if (!(offset >= 0 && length >= 0 && offset + length <= source.size)) {
-    throw new RangeError(`${source.name}: bytes ${offset} to ${offset + length} are beyond its end (${source.size} bytes)`);
+    throw new RangeError(
+      `${source.name}: bytes ${offset} to ${offset + length} are beyond its end (${source.size} bytes)`,
+    );
   }
 }
 
@@ -138,7 +140,10 @@ let temporaries = 0;
  * Writes a file so that a reader (or a power cut) sees either the old content or the whole new one: into a temporary neighbour
  * first, then renamed over it.
  */
-export function writeFileAtomic(path: string | URL, content: (write: (bytes: Uint8Array) => void) => void): void {
+export function writeFileAtomic(
+  path: string | URL,
+  content: (write: (bytes: Uint8Array) => void) => void,
+): void {
   const fs = fileSystem(), target = toPath(path);
   const temporary = `${target}.${(Date.now() % 1e9).toString(36)}${temporaries++}.tmp`;
   try {
@@ -190,12 +195,17 @@ export function platformZlib(): typeof import("node:zlib") | undefined {
 
 function needZlib(what: string): typeof import("node:zlib") {
   const zlib = platformZlib();
-  if (zlib === undefined) throw new Error(`${what} is compressed and this runtime (${runtime}) has no synchronous zlib: unpack it first`);
+  if (zlib === undefined) {
+    throw new Error(
+      `${what} is compressed and this runtime (${runtime}) has no synchronous zlib: unpack it first`,
+    );
+  }
   return zlib;
 }
 
 /** zlib's bytes without the pool of small Buffers around them. */
-const plain = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
+const plain = (bytes: Uint8Array): Uint8Array =>
+  new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
 
 /** Unpacks a gzip file (all its members), whose checksum and length zlib verifies; never makes more than `limit` bytes. */
 export function gunzip(bytes: Uint8Array, what: string, limit: number): Uint8Array {
@@ -216,11 +226,15 @@ export function inflateRaw(bytes: Uint8Array, what: string, size: number): Uint8
   } catch (error) {
     throw new Error(`${what}: its compressed data is damaged (${zlibReason(error)})`, { cause: error });
   }
-  if (out.length !== size) throw new Error(`${what}: unpacks to ${out.length} bytes, but ${size} were declared`);
+  if (out.length !== size) {
+    throw new Error(`${what}: unpacks to ${out.length} bytes, but ${size} were declared`);
+  }
   return out;
 }
 
 function zlibReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return (error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE" ? "it unpacks to more than expected" : error.message;
+  return (error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE"
+    ? "it unpacks to more than expected"
+    : error.message;
 }
