@@ -15,8 +15,8 @@
 // tc_generator_seed fills them; get_state/set_state read and write the fields.
 typedef struct {
   uint64_t seed;        // all 64 bits, for initial_seed(); the state depends on the low 32
-  int64_t left;         // draws left of this block plus 1: 1 after seeding, 624 right after a twist
-  int64_t next;         // the next word
+  int64_t left;         // draws left of this block plus 1: 1 after seeding
+  int64_t next;         // the next word. A state has left + next == 625, or left 1 and next 0: set_state refuses others
   int64_t has_normal;   // 1: `normal` is the cached second half of a Box-Muller pair
   double normal;
   uint32_t state[TC_MT_N];
@@ -63,9 +63,8 @@ TC_EXPORT(tc_random) int32_t tc_random(const tc_random_args *a);
 //   bernoulli: p (float32 or float64) probabilities to out (any dtype). Outside [0, 1]: TC_BAD_VALUE {0, position}, before
 //     anything is drawn.
 //   poisson: p rates, out of the same dtype (float32, float64, float16, bfloat16). Negative: TC_BAD_VALUE {0, position}.
-//   binomial: count and p (of out's dtype, float32 or float64). A negative count TC_BAD_VALUE {0, position}, a p
-//     outside [0, 1] {1, position}.
-//   standard_gamma: p = alpha, out of the same dtype (Marsaglia and Tsang 2000; float32, float64).
+//   binomial: count and p (of out's dtype, float32 or float64); counts and probabilities below 0 give 0, as in PyTorch.
+//   standard_gamma: p = alpha; out float32 or float64 and p of the same dtype, or of any floating one for float64.
 typedef struct {
   uint64_t generator;
   int64_t dtype;     // of out
@@ -91,8 +90,7 @@ TC_EXPORT(tc_randperm) int32_t tc_randperm(const tc_randperm_args *a);
 
 // weights (rows, n), out int64 (rows, samples). Without replacement it draws exponentials of the weights' shape and takes
 // the largest quotients (one pass over all rows of draws, then the selection).
-// TC_BAD_VALUE {0, position}: a weight is negative, inf or nan; {1, row}: the weights of a row sum to 0;
-// {2, row}: without replacement, fewer positive weights than samples (PyTorch checks this too).
+// TC_BAD_VALUE {0, position}: a weight is negative, inf or nan; {1, row}: the weights of a row sum to 0.
 typedef struct {
   uint64_t scratch;
   uint64_t generator;
