@@ -1,107 +1,246 @@
-// tc_matmul: batches of C = act(alpha * A x B + beta * C + bias) for every dtype.
+// tc_matmul: batches of products of any dtype. Real products are matmul_impl.h's; float16 and bfloat16 are converted to
+// float32 whole and rounded once; integers have their own loops.
+#include <stdbool.h>
+
+#include "convert.h"
 #include "include/tc.h"
+#include "matmul.h"
+#include "matmul_int.h"
 #include "parallel.h"
+#include "status.h"
 
-static inline float half_to_float(uint16_t h) {
-  // Shift exponent and mantissa into place and rescale by 2^112; infinities and NaNs keep an all-ones exponent.
-  union { uint32_t u; float f; } v = {.u = (uint32_t)(h & 0x7fff) << 13}, scale = {.u = 0x77800000};
-  v.f *= scale.f;
-  if ((h & 0x7c00) == 0x7c00) v.u |= 0x7f800000;
-  v.u |= (uint32_t)(h & 0x8000) << 16;
-  return v.f;
-}
+// Batches of products at least this large (multiply-adds) are worked on one by one by all threads together, unless there
+// are plenty of them; smaller ones are dealt out whole.
+#define LARGE_PRODUCT (4 << 20)
+#define PLENTY 8
+// Multiply-adds worth sending to another thread.
+#define GRAIN 65536
 
-static inline uint16_t float_to_half(float f) {
-  union { float f; uint32_t u; } v = {.f = f};
-  const uint32_t sign = (v.u >> 16) & 0x8000;
-  v.u &= 0x7fffffff;
-  if (v.u > 0x7f800000) return (uint16_t)(sign | 0x7e00);
-  if (v.u >= 0x47800000) return (uint16_t)(sign | 0x7c00);
-  if (v.u < 0x38800000) {  // subnormal: adding 0.5 lets the hardware round at the right bit
-    v.f += 0.5f;
-    return (uint16_t)(sign | (v.u - 0x3f000000));
+typedef struct {
+  tc_matmul_args args;  // batch dimensions merged where they can be
+  int64_t batch;        // products
+  bool deal_out;        // whole products to threads
+  int64_t scratch_each;
+} plan;
+
+// ---------------------------------------------------------------- half precision
+
+// A matrix, row-major in the float32 workspace.
+typedef struct {
+  int64_t dtype, rows, cols, rs, cs;
+  const uint16_t *half;  // or, when storing, the destination
+  float *real;
+} half_job;
+
+#define RUN 512
+
+// Converts rows [begin, end) to float32.
+static void load_half(void *ctx, int64_t begin, int64_t end, int thread) {
+  (void)thread;
+  const half_job *t = ctx;
+  uint16_t run[RUN];
+  for (int64_t i = begin; i < end; i++) {
+    for (int64_t j = 0; j < t->cols; j += RUN) {
+      const int64_t count = t->cols - j < RUN ? t->cols - j : RUN;
+      const uint16_t *from = t->half + i * t->rs + j * t->cs;
+      if (t->cs != 1) {
+        tc_load_run(run, from, t->cs, count, 2);
+        from = run;
+      }
+      tc_convert(t->real + i * t->cols + j, TC_F32, from, t->dtype, count);
+    }
   }
-  v.u += 0xc8000fff + ((v.u >> 13) & 1);  // rebias by -112, round to nearest even
-  return (uint16_t)(sign | (v.u >> 13));
 }
 
-static inline float bfloat_to_float(uint16_t b) {
-  union { uint32_t u; float f; } v = {.u = (uint32_t)b << 16};
-  return v.f;
-}
-
-static inline uint16_t float_to_bfloat(float f) {
-  union { float f; uint32_t u; } v = {.f = f};
-  if (f != f) return 0x7fc0;
-  return (uint16_t)((v.u + 0x7fff + ((v.u >> 16) & 1)) >> 16);
-}
-
-static double activate(double v, int64_t act) {
-  switch (act) {
-    case TC_ACT_RELU: return v > 0 || v != v ? v : 0;
-    case TC_ACT_SIGMOID: return 1 / (1 + __builtin_exp(-v));
-    case TC_ACT_TANH: return __builtin_tanh(v);
-    default: return v;
+static void store_half(void *ctx, int64_t begin, int64_t end, int thread) {
+  (void)thread;
+  const half_job *t = ctx;
+  uint16_t run[RUN];
+  for (int64_t i = begin; i < end; i++) {
+    for (int64_t j = 0; j < t->cols; j += RUN) {
+      const int64_t count = t->cols - j < RUN ? t->cols - j : RUN;
+      uint16_t *to = (uint16_t *)t->half + i * t->rs + j * t->cs;
+      tc_convert(t->cs == 1 ? to : run, t->dtype, t->real + i * t->cols + j, TC_F32, count);
+      if (t->cs != 1) tc_store_run(to, t->cs, run, count, 2);
+    }
   }
 }
 
-#define SAME(x) (x)
-#define PLAIN_MATMUL(name, storage, acc_t, load, store, activated)                                                   \
-  static void name(const tc_matmul_args *s, const storage *a, const storage *b, storage *c) {                        \
-    const storage *bias = TC_PTR(const storage, s->bias);                                                            \
-    const acc_t alpha = (acc_t)s->alpha, beta = (acc_t)s->beta;                                                      \
-    for (int64_t i = 0; i < s->m; i++)                                                                               \
-      for (int64_t j = 0; j < s->n; j++) {                                                                           \
-        acc_t sum = 0;                                                                                               \
-        for (int64_t p = 0; p < s->k; p++)                                                                           \
-          sum += (acc_t)load(a[i * s->a_rs + p * s->a_cs]) * (acc_t)load(b[p * s->b_rs + j * s->b_cs]);              \
-        storage *out = c + i * s->c_rs + j * s->c_cs;                                                                \
-        sum *= alpha;                                                                                                \
-        if (s->beta != 0) sum += beta * (acc_t)load(*out);                                                           \
-        if (bias) sum += (acc_t)load(bias[i * s->bias_rs + j * s->bias_cs]);                                         \
-        *out = store((acc_t)activated(sum));                                                                         \
-      }                                                                                                              \
-  }
+static void convert_half(tc_range_fn body, half_job *job) {
+  if (job->rows > 0 && job->cols > 0) tc_parallel_for(job->rows, 1 + 16384 / job->cols, body, job);
+}
 
-#define ACTIVATED(v) activate((double)(v), s->act)
-PLAIN_MATMUL(matmul_f64, double, double, SAME, SAME, ACTIVATED)
-PLAIN_MATMUL(matmul_f32, float, float, SAME, SAME, ACTIVATED)
-PLAIN_MATMUL(matmul_f16, uint16_t, float, half_to_float, float_to_half, ACTIVATED)
-PLAIN_MATMUL(matmul_bf16, uint16_t, float, bfloat_to_float, float_to_bfloat, ACTIVATED)
-// Unsigned arithmetic wraps where signed would be undefined; the low bits are the same.
-PLAIN_MATMUL(matmul_u8, uint8_t, uint32_t, SAME, (uint8_t), SAME)
-PLAIN_MATMUL(matmul_i16, uint16_t, uint32_t, SAME, (uint16_t), SAME)
-PLAIN_MATMUL(matmul_i32, uint32_t, uint32_t, SAME, SAME, SAME)
-PLAIN_MATMUL(matmul_i64, uint64_t, uint64_t, SAME, SAME, SAME)
+// A, B and bias as float32 matrices that keep the direction in which they were contiguous.
+typedef struct {
+  int64_t a, b, c, bias;  // elements of each in the workspace
+} half_sizes;
+
+static half_sizes sizes_of_half(const tc_matmul_args *s) {
+  const int64_t bias = !s->bias ? 0 : (s->bias_rs ? s->m : 1) * (s->bias_cs ? s->n : 1);
+  half_sizes z = {s->m * s->k, s->k * s->n, s->m * s->n, bias};
+  z.a = (z.a + 15) & ~(int64_t)15, z.b = (z.b + 15) & ~(int64_t)15;
+  z.c = (z.c + 15) & ~(int64_t)15, z.bias = (z.bias + 15) & ~(int64_t)15;
+  return z;
+}
+
+static tc_product_f32 half_product(const tc_matmul_args *s) {
+  const bool a_cols = s->a_cs != 1 && s->a_rs == 1, b_cols = s->b_cs != 1 && s->b_rs == 1;
+  return (tc_product_f32){
+      .m = (ptrdiff_t)s->m, .n = (ptrdiff_t)s->n, .k = (ptrdiff_t)s->k,
+      .a_rs = a_cols ? 1 : (ptrdiff_t)s->k, .a_cs = a_cols ? (ptrdiff_t)s->m : 1,
+      .b_rs = b_cols ? 1 : (ptrdiff_t)s->n, .b_cs = b_cols ? (ptrdiff_t)s->k : 1,
+      .out = {.rs = (ptrdiff_t)s->n, .cs = 1, .alpha = (float)s->alpha, .beta = (float)s->beta,
+              .bias_rs = s->bias_rs ? (s->bias_cs ? (ptrdiff_t)s->n : 1) : 0, .bias_cs = s->bias_cs ? 1 : 0,
+              .act = (int)s->act},
+  };
+}
+
+static int64_t half_scratch(const tc_matmul_args *s) {
+  const half_sizes z = sizes_of_half(s);
+  const tc_product_f32 p = half_product(s);
+  return (z.a + z.b + z.c + z.bias) * 4 + tc_product_scratch_f32(&p);
+}
+
+// Converts one operand and returns it, with its rows along whichever direction is contiguous.
+static const float *load_operand(const tc_matmul_args *s, const void *from, int64_t rows, int64_t cols, int64_t rs,
+                                 int64_t cs, float *to) {
+  const bool turned = cs != 1 && rs == 1;
+  half_job job = {s->dtype, turned ? cols : rows, turned ? rows : cols, turned ? cs : rs, turned ? rs : cs, from, to};
+  convert_half(load_half, &job);
+  return to;
+}
+
+static void run_half(const tc_matmul_args *s, const void *a, const void *b, void *c, void *scratch) {
+  const half_sizes z = sizes_of_half(s);
+  float *to_a = scratch, *to_b = to_a + z.a, *to_c = to_b + z.b, *to_bias = to_c + z.c;
+  tc_product_f32 p = half_product(s);
+  p.a = load_operand(s, a, s->m, s->k, s->a_rs, s->a_cs, to_a);
+  p.b = load_operand(s, b, s->k, s->n, s->b_rs, s->b_cs, to_b);
+  p.out.c = to_c;
+  half_job job = {s->dtype, s->m, s->n, s->c_rs, s->c_cs, c, to_c};
+  if (s->beta != 0) convert_half(load_half, &job);
+  if (s->bias) {
+    const int64_t rows = s->bias_rs ? s->m : 1, cols = s->bias_cs ? s->n : 1;
+    half_job bias = {s->dtype, rows, cols, s->bias_rs, s->bias_cs, TC_PTR(const uint16_t, s->bias), to_bias};
+    convert_half(load_half, &bias);
+    p.out.bias = to_bias;
+  }
+  tc_product_run_f32(&p, to_bias + z.bias);
+  convert_half(store_half, &job);
+}
+
+// ---------------------------------------------------------------- one product
+
+#define REAL_PRODUCT(R, T)                                                                                   \
+  static tc_product_##T product_##T(const tc_matmul_args *s, const void *a, const void *b, void *c) {        \
+    return (tc_product_##T){                                                                                 \
+        .m = (ptrdiff_t)s->m, .n = (ptrdiff_t)s->n, .k = (ptrdiff_t)s->k, .a = a, .b = b,                    \
+        .a_rs = (ptrdiff_t)s->a_rs, .a_cs = (ptrdiff_t)s->a_cs,                                              \
+        .b_rs = (ptrdiff_t)s->b_rs, .b_cs = (ptrdiff_t)s->b_cs,                                              \
+        .out = {.c = c, .rs = (ptrdiff_t)s->c_rs, .cs = (ptrdiff_t)s->c_cs,                                  \
+                .alpha = (R)s->alpha, .beta = (R)s->beta, .bias = TC_PTR(const R, s->bias),                  \
+                .bias_rs = (ptrdiff_t)s->bias_rs, .bias_cs = (ptrdiff_t)s->bias_cs, .act = (int)s->act},     \
+    };                                                                                                       \
+  }
+REAL_PRODUCT(float, f32)
+REAL_PRODUCT(double, f64)
+
+static int64_t one_scratch(const tc_matmul_args *s) {
+  switch (s->dtype) {
+    case TC_F32: {
+      const tc_product_f32 p = product_f32(s, NULL, NULL, NULL);
+      return tc_product_scratch_f32(&p);
+    }
+    case TC_F64: {
+      const tc_product_f64 p = product_f64(s, NULL, NULL, NULL);
+      return tc_product_scratch_f64(&p);
+    }
+    case TC_F16:
+    case TC_BF16: return half_scratch(s);
+    default: return 0;
+  }
+}
+
+static void run_one(const tc_matmul_args *s, const void *a, const void *b, void *c, void *scratch) {
+  switch (s->dtype) {
+    case TC_F32: {
+      const tc_product_f32 p = product_f32(s, a, b, c);
+      tc_product_run_f32(&p, scratch);
+      break;
+    }
+    case TC_F64: {
+      const tc_product_f64 p = product_f64(s, a, b, c);
+      tc_product_run_f64(&p, scratch);
+      break;
+    }
+    case TC_F16:
+    case TC_BF16: run_half(s, a, b, c, scratch); break;
+    default: tc_matmul_int(s, a, b, c);
+  }
+}
+
+// ---------------------------------------------------------------- batches
+
+// Merges the innermost batch dimension into the rows while every matrix of it shares B and the rows of A and C go on
+// at the same stride: one tall product instead of many.
+static void merge_batches(tc_matmul_args *s) {
+  while (s->nbatch > 0) {
+    const int64_t d = s->nbatch - 1, size = s->batch_shape[d];
+    const bool shared_b = s->batch_b[d] == 0 && (!s->bias || s->bias_rs == 0) && s->batch_a[d] == s->m * s->a_rs &&
+                          s->batch_c[d] == s->m * s->c_rs;
+    if (size != 1 && !shared_b) return;
+    s->m *= size;
+    s->nbatch--;
+  }
+}
+
+static plan make_plan(const tc_matmul_args *a) {
+  plan p = {.args = *a, .batch = 1};
+  merge_batches(&p.args);
+  for (int64_t d = 0; d < p.args.nbatch; d++) p.batch *= p.args.batch_shape[d];
+  const double work = (double)p.args.m * (double)p.args.n * (double)p.args.k;
+  const int threads = tc_num_threads();
+  p.deal_out = p.batch > 1 && threads > 1 && (work < LARGE_PRODUCT || p.batch >= PLENTY * threads);
+  p.scratch_each = (one_scratch(&p.args) + 63) & ~(int64_t)63;
+  return p;
+}
 
 int64_t tc_matmul_scratch(const tc_matmul_args *a) {
-  (void)a;
-  return 0;
+  const plan p = make_plan(a);
+  return p.scratch_each * (p.deal_out ? tc_num_threads() : 1);
 }
 
-int32_t tc_matmul(const tc_matmul_args *s) {
-  int64_t total = 1, index[TC_MM_MAX_BATCH] = {0}, at_a = 0, at_b = 0, at_c = 0;
-  for (int64_t d = 0; d < s->nbatch; d++) total *= s->batch_shape[d];
-  for (int64_t batch = 0; batch < total; batch++) {
-#define RUN(name, storage) name(s, TC_PTR(const storage, s->a) + at_a, TC_PTR(const storage, s->b) + at_b, TC_PTR(storage, s->c) + at_c)
-    switch (s->dtype) {
-      case TC_F32: RUN(matmul_f32, float); break;
-      case TC_F64: RUN(matmul_f64, double); break;
-      case TC_F16: RUN(matmul_f16, uint16_t); break;
-      case TC_BF16: RUN(matmul_bf16, uint16_t); break;
-      case TC_U8: case TC_I8: RUN(matmul_u8, uint8_t); break;
-      case TC_I16: RUN(matmul_i16, uint16_t); break;
-      case TC_I32: RUN(matmul_i32, uint32_t); break;
-      case TC_I64: RUN(matmul_i64, uint64_t); break;
-      default: return TC_UNSUPPORTED;
-    }
-#undef RUN
+// Products [begin, end) of the batch.
+static void run_batches(void *ctx, int64_t begin, int64_t end, int thread) {
+  const plan *p = ctx;
+  const tc_matmul_args *s = &p->args;
+  const int64_t size = tc_dtype_size(s->dtype);
+  uint8_t *scratch = TC_PTR(uint8_t, s->scratch) + (p->deal_out ? thread * p->scratch_each : 0);
+  for (int64_t i = begin; i < end; i++) {
+    int64_t rest = i, a = 0, b = 0, c = 0;
     for (int64_t d = s->nbatch - 1; d >= 0; d--) {
-      at_a += s->batch_a[d], at_b += s->batch_b[d], at_c += s->batch_c[d];
-      if (++index[d] < s->batch_shape[d]) break;
-      at_a -= index[d] * s->batch_a[d], at_b -= index[d] * s->batch_b[d], at_c -= index[d] * s->batch_c[d];
-      index[d] = 0;
+      const int64_t at = rest % s->batch_shape[d];
+      rest /= s->batch_shape[d];
+      a += at * s->batch_a[d], b += at * s->batch_b[d], c += at * s->batch_c[d];
     }
+    run_one(s, TC_PTR(const uint8_t, s->a) + a * size, TC_PTR(const uint8_t, s->b) + b * size,
+            TC_PTR(uint8_t, s->c) + c * size, scratch);
+  }
+}
+
+int32_t tc_matmul(const tc_matmul_args *a) {
+  switch (a->dtype) {
+    case TC_F32: case TC_F64: case TC_F16: case TC_BF16:
+    case TC_U8: case TC_I8: case TC_I16: case TC_I32: case TC_I64: break;
+    default: return tc_unsupported(a->dtype);
+  }
+  plan p = make_plan(a);
+  if (p.args.m == 0 || p.args.n == 0) return TC_OK;
+  if (p.deal_out) {
+    const int64_t work = p.args.m * p.args.n * (p.args.k + 1);
+    tc_parallel_for(p.batch, 1 + GRAIN / work, run_batches, &p);
+  } else {
+    run_batches(&p, 0, p.batch, 0);
   }
   return TC_OK;
 }
