@@ -47,7 +47,7 @@ static struct {
   _Atomic uint32_t sleepers;  // workers asleep on claim
   _Alignas(64) _Atomic uint32_t active;  // threads in use, the caller included; idle workers beyond it sleep on it
   _Atomic uint32_t ready;                // workers that have checked in
-  _Atomic uint32_t failed;               // number of a worker that trapped, or 0
+  _Atomic uint32_t failed;               // workers that trapped in the current job
 } pool = {.active = 1};
 
 static _Thread_local int32_t thread_index;  // 0: the caller
@@ -157,6 +157,7 @@ static void worker_loop(void) {
 }
 
 static void worker_enter(void) {
+  if (thread_index != 0) return;
   thread_index = 1 + (int32_t)atomic_fetch_add(&pool.ready, 1);
   inside_body = true;
 }
@@ -164,7 +165,6 @@ static void worker_enter(void) {
 int32_t tc_pool_sync(int32_t limit) {
   uint32_t active = 1 + atomic_load(&pool.ready);
   if (active > (uint32_t)limit) active = (uint32_t)limit;
-  if (atomic_load(&pool.failed)) active = 1;
   if (active != atomic_load(&pool.active)) {
     atomic_store(&pool.active, active);
     wake(&pool.active, UINT32_MAX);
@@ -174,7 +174,7 @@ int32_t tc_pool_sync(int32_t limit) {
 
 #ifdef __wasm__
 
-// A worker's life. The host has set its stack and its thread-local block.
+// A worker's life. The host has set its stack and its thread-local block. It calls this again if a body trapped.
 __attribute__((export_name("tc_pool_worker"))) void tc_pool_worker(void) {
   worker_enter();
   worker_loop();
@@ -187,11 +187,22 @@ __attribute__((export_name("tc_pool_ready"))) int32_t tc_pool_ready(void) {
 
 unsigned char tc_pool_failure[TC_POOL_FAILURE_BYTES];
 
-// Called by the host in a worker whose tc_pool_worker trapped, after it wrote the message to tc_pool_failure.
+// Called by the host in a worker whose tc_pool_worker trapped, after it wrote the message to tc_pool_failure: the
+// chunk counts as done, and the caller throws when the job is over.
 __attribute__((export_name("tc_pool_worker_failed"))) void tc_pool_worker_failed(void) {
-  atomic_store(&pool.failed, (uint32_t)thread_index);
+  atomic_fetch_add(&pool.failed, 1);
   atomic_fetch_add(&pool.done, 1);
   wake(&pool.done, 1);
+}
+
+// Called by the host when a kernel trapped on the calling thread: if that was inside a job, takes back what is left
+// of it and waits for the chunks that workers are in, all but the one that trapped.
+__attribute__((export_name("tc_pool_recover"))) void tc_pool_recover(void) {
+  if (!inside_body) return;
+  const uint32_t left = (uint32_t)atomic_exchange(&pool.claim, 0);
+  join((uint32_t)pool.chunks - left - 1);
+  atomic_store(&pool.failed, 0);
+  inside_body = false;
 }
 
 static void start_native_threads(void) {}
@@ -252,7 +263,7 @@ void tc_parallel_for(int64_t n, int64_t grain, tc_range_fn body, void *ctx) {
   tc_pool_work();
   inside_body = false;
   join(chunks);
-  if (atomic_load(&pool.failed)) tc_pool_throw();
+  if (atomic_exchange(&pool.failed, 0)) tc_pool_throw();
 }
 
 #endif

@@ -215,10 +215,10 @@ export function sourcesHash(): string {
 
 class CompileError extends Error {}
 
-async function compile(tools: Toolchain, file: string, variant: Variant): Promise<string> {
+async function compile(tools: Toolchain, file: string, variant: Variant, objectDir: string): Promise<string> {
   const flags = compileFlags(variant);
   const key = sha256(JSON.stringify([tools.versions, flags, inputHash(file)])).slice(0, 32);
-  const object = join(cacheDir, "objects", `${basename(file, ".c")}-${key}.o`);
+  const object = join(objectDir, `${basename(file, ".c")}-${key}.o`);
   if (existsSync(object)) return object;
   mkdirSync(dirname(object), { recursive: true });
   const temporary = `${object}.${process.pid}.tmp`;
@@ -253,6 +253,8 @@ async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<
 export interface BuildOptions {
   keepNames?: boolean;
   optimize?: string[];
+  /** Compiles everything anew instead of taking objects from the cache. */
+  fresh?: boolean;
   /** More C files, relative to core/: probes and benchmarks that are no part of the library. */
   extra?: string[];
   /** Leaves out files that do not compile; their messages are printed, and `broken` lists them. */
@@ -266,21 +268,22 @@ export async function build(
   options: BuildOptions = {},
 ): Promise<{ bytes: Uint8Array; broken: string[] }> {
   const sources = [...coreSources(), ...options.extra ?? []];
-  const compiled = await inParallel(sources, (file) => compile(tools, file, variant));
-  const objects: string[] = [];
-  const broken: string[] = [];
-  compiled.forEach((result, i) => {
-    if (result.status === "fulfilled") return objects.push(result.value);
-    if (!(result.reason instanceof CompileError)) throw result.reason;
-    process.stderr.write(`${result.reason.message}\n`);
-    broken.push(sources[i] as string);
-  });
-  if (broken.length > 0 && !options.skipBroken) throw new Error(`${broken.join(", ")} did not compile`);
-
-  const suffix = variant.endsWith("-mt") ? "-mt" : "";
-  const libraries = ["libc", "libcompiler_rt"].map((name) => join(tools.libs, `${name}${suffix}.a`));
-  const scratch = mkdtempSync(join(cacheDir, "link-"));
+  const scratch = mkdtempSync(join(cacheDir, "build-"));
+  const objectDir = options.fresh ? scratch : join(cacheDir, "objects");
   try {
+    const compiled = await inParallel(sources, (file) => compile(tools, file, variant, objectDir));
+    const objects: string[] = [];
+    const broken: string[] = [];
+    compiled.forEach((result, i) => {
+      if (result.status === "fulfilled") return objects.push(result.value);
+      if (!(result.reason instanceof CompileError)) throw result.reason;
+      process.stderr.write(`${result.reason.message}\n`);
+      broken.push(sources[i] as string);
+    });
+    if (broken.length > 0 && !options.skipBroken) throw new Error(`${broken.join(", ")} did not compile`);
+
+    const suffix = variant.endsWith("-mt") ? "-mt" : "";
+    const libraries = ["libc", "libcompiler_rt"].map((name) => join(tools.libs, `${name}${suffix}.a`));
     const linked = join(scratch, "linked.wasm");
     // What a broken file would have defined traps when called.
     const unresolved = broken.length > 0 ? ["--warn-unresolved-symbols"] : [];

@@ -118,10 +118,14 @@ export class Core {
     return true;
   }
 
-  /** Puts the stack back after a kernel trapped or threw: a WebAssembly exception leaves it where it was. */
-  resetStack(): void {
+  /**
+   * Must be called when a kernel call threw (a trap, an error of a worker): a WebAssembly exception leaves the
+   * module's stack pointer where it was, and workers may still be busy with the launch.
+   */
+  recover(): void {
     const stackPointer = this.#globals["__stack_pointer"];
     if (stackPointer !== undefined) stackPointer.value = this.#stackTop;
+    this.exports["tc_pool_recover"]?.();
   }
 
   private refreshViews(): void {

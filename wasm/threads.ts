@@ -43,7 +43,6 @@ export interface PoolHost {
   readonly memory: WebAssembly.Memory;
   readonly exports: Readonly<Record<string, CoreFunction>>;
   addressOf(name: string): number;
-  resetStack(): void;
 }
 
 function environmentThreads(): number | undefined {
@@ -72,7 +71,7 @@ export class ThreadPool {
   /** Threads that kernels use now: the C side's tc_num_threads(). */
   count = 1;
   /** The most there can be. */
-  readonly max: number;
+  max: number;
 
   readonly #host: PoolHost;
   readonly #stacks: number;
@@ -133,40 +132,35 @@ export class ThreadPool {
 
   info(): ThreadInfo {
     const { count, limit, max } = this;
-    const reason = this.#reason ?? (count < limit
-      ? this.#requested ? "workers are still starting" : "workers start with the first large operation"
-      : null);
-    return { count, limit, max, started: this.#workers.length, ready: this.#ready(), reason };
+    const started = this.#workers.length;
+    const ready = this.#requested ? this.#host.exports["tc_pool_ready"]?.() ?? 0 : 0;
+    let reason = this.#reason;
+    if (reason === null && count < limit) {
+      reason = !this.#requested
+        ? "workers start with the first large operation"
+        : this.#failureText() || "workers are still starting";
+    }
+    return { count, limit, max, started, ready, reason };
   }
 
   /** Ends all workers: kernels run on this thread from now on. */
   terminate(): void {
-    this.#retire("threads were switched off");
+    this.#reason = "threads were switched off";
+    this.max = 1;
+    this.#limit = 1;
+    this.#sync();
     for (const worker of this.#workers.splice(0)) worker.terminate();
   }
 
   /** Throws what a failed worker left behind. The core imports this; see tc_pool_throw in parallel.c. */
   throwFailure(): never {
-    this.#host.resetStack();
-    const text = this.#failureText();
-    this.#retire(`a worker failed: ${text}`);
-    throw new Error(`a thread of the tstorch core failed: ${text}`);
-  }
-
-  #ready(): number {
-    return this.#requested ? Number(this.#host.exports["tc_pool_ready"]?.() ?? 0) : 0;
-  }
-
-  #retire(reason: string): void {
-    this.#reason = reason;
-    this.#settled = true;
-    this.#limit = 1;
-    this.count = this.#host.exports["tc_pool_sync"]?.(1) ?? 1;
+    throw new Error(`a thread of the tstorch core failed: ${this.#failureText()}`);
   }
 
   #sync(): number {
     this.count = this.#host.exports["tc_pool_sync"]?.(this.limit) ?? 1;
-    this.#settled = this.count >= this.limit || this.#workers.length < this.limit - 1 && this.#reason !== null;
+    // All there, or all that could be started.
+    this.#settled = this.count >= this.limit || this.#reason !== null && this.count > this.#workers.length;
     return this.count;
   }
 

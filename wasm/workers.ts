@@ -21,19 +21,29 @@ export interface WorkerHandle {
 
 // Runs in the worker, as text: it can use nothing from this module.
 const RUN = `function run({ module, memory, stackTop, tls, failure, failureBytes }) {
+  const report = (error) => {
+    const text = new TextEncoder().encode(String(error)).subarray(0, failureBytes - 1);
+    const area = new Uint8Array(memory.buffer, failure, failureBytes);
+    area.fill(0);
+    area.set(text);
+  };
   let core;
   try {
     const tc_pool_throw = () => { throw new Error("a worker cannot launch a job"); };
     core = new WebAssembly.Instance(module, { env: { memory, tc_pool_throw } }).exports;
-    core.__stack_pointer.value = stackTop;
     core.__wasm_init_tls(tls);
-    core.tc_pool_worker();
   } catch (error) {
-    const text = new TextEncoder().encode(String(error && error.stack || error)).subarray(0, failureBytes - 1);
-    const area = new Uint8Array(memory.buffer, failure, failureBytes);
-    area.fill(0);
-    area.set(text);
-    if (core) core.tc_pool_worker_failed();
+    report(error);
+    return;
+  }
+  for (;;) {
+    core.__stack_pointer.value = stackTop;
+    try {
+      core.tc_pool_worker();
+    } catch (error) {
+      report(error);
+      core.tc_pool_worker_failed();
+    }
   }
 }
 `;
