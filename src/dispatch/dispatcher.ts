@@ -249,6 +249,7 @@ function attach(row: Row, node: OpNode, results: readonly Tensor[]): void {
 export function runRow(row: Row, args: readonly unknown[]): unknown {
   if (row.composite !== undefined) return runComposite(row, args);
   if (row.view !== undefined) return runView(row, args);
+  if (row.mutates) return runMutation(row, args);
   const recorded = mode.grad && row.derivative !== undefined && wantsGrad(row, args);
   const result = row.plain ? row.impl!(...args) : runImpl(row, args);
   if (recorded) recordResult(row, args, result);
@@ -315,6 +316,18 @@ function runView(row: Row, args: readonly unknown[]): unknown {
   }
   for (const t of results) if (t.view_ !== null) t.view_.baseNode = t.view_.base.node;
   return result;
+}
+
+/** Runs a row that writes into its first argument, such as `copy_` and `uniform_`. */
+function runMutation(row: Row, args: readonly unknown[]): Tensor {
+  const self = args[0] as Tensor;
+  const recorded = mode.grad && row.derivative !== undefined && wantsGrad(row, args);
+  beforeInplace(self, recorded);
+  const node = recorded ? record(row, args, [self], self) : null;
+  runImpl(row, args);
+  self.storage.version++;
+  if (node !== null) rebase(self, node);
+  return self;
 }
 
 /** Runs the in-place form of a row: the result goes into the first argument, which is returned. */

@@ -116,15 +116,15 @@ function defaultsAfter(row: Row, n: number): unknown {
 }
 
 /** The method of an operator's rows: `this` is the first argument. */
-export function makeMethod(name: string, rows: readonly Row[], f: AnyFunction): AnyFunction {
-  const fast = rows[0]!;
-  if (fast.plain && fast.impl !== undefined && f.length >= 1) {
+export function makeMethod(name: string, rows: readonly Row[]): AnyFunction {
+  const f = makeFunction(name, rows);
+  if (f.length >= 1) {
     return function (this: Tensor, a?: unknown, b?: unknown, c?: unknown): unknown {
       return c !== undefined ? f(this, a, b, c) : b !== undefined ? f(this, a, b) : a !== undefined ? f(this, a) : f(this);
     };
   }
   return function (this: Tensor, ...args: unknown[]): unknown {
-    return call(name, rows, [this, ...args]);
+    return f(this, ...args);
   };
 }
 
@@ -156,14 +156,16 @@ export function install(
   const proto = Tensor.prototype as unknown as Record<string, unknown>;
   for (const name of Object.keys(table)) {
     const rows = table[name]!;
-    const f = makeFunction(name, rows);
-    const names = [name, ...rows.flatMap((r) => r.aliases ?? [])];
-    const asMethod = rows.some((r) => r.only !== "function" && r.only !== "hidden" && /\((Tensor|Operand) self/.test(r.schema));
+    const forFunction = rows.filter((r) => r.only !== "method");
+    const forMethod = rows.filter((r) => r.only === undefined || r.only === "method").filter((r) =>
+      /\((Tensor|Operand) self/.test(r.schema)
+    );
     const inplace = rows.filter((r) => r.inplace);
-    for (const n of names) {
-      functions[n] = f;
-      Object.defineProperty(f, "name", { value: name, configurable: true });
-      if (asMethod && !(n in proto)) define(proto, n, makeMethod(n, rows, f));
+    const f = forFunction.length > 0 ? makeFunction(name, forFunction) : null;
+    if (f !== null) Object.defineProperty(f, "name", { value: name, configurable: true });
+    for (const n of [name, ...rows.flatMap((r) => r.aliases ?? [])]) {
+      if (f !== null) functions[n] = f;
+      if (forMethod.length > 0 && !(n in proto)) define(proto, n, makeMethod(n, forMethod));
       if (inplace.length > 0) define(proto, `${n}_`, makeInplace(`${n}_`, inplace));
     }
   }

@@ -42,6 +42,8 @@ export interface RowSpec {
   plain?: boolean;
   /** `impl` writes into the tensor that `target` names when the call is in place. */
   direct?: boolean;
+  /** `impl` writes into its first argument, which the call returns; the name ends in `_`. */
+  mutates?: boolean;
   /** Has an in-place form `name_`. */
   inplace?: boolean;
   /** `save: "input"` always; `save: { self: "other" }`: keep `self` only if `other` wants a gradient. */
