@@ -98,7 +98,7 @@ class Machine {
   #line(): string {
     const end = this.#bytes.indexOf(10, this.#at);
     if (end < 0) throw new RuntimeError("a name does not end");
-    const text = utf8.decode(this.#take(end - this.#at));
+    const text = this.#text(end - this.#at);
     this.#at++;
     return text;
   }
