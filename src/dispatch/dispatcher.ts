@@ -356,18 +356,6 @@ export function runInplace(row: Row, args: readonly unknown[]): Tensor {
   return self;
 }
 
-/** Runs a row that exists only in place. Its derivative tells what happens to the gradient of the old value. */
-function runMutating(row: Row, args: readonly unknown[]): Tensor {
-  const self = args[0] as Tensor;
-  const recorded = mode.grad && row.derivative !== undefined && wantsGrad(row, args);
-  beforeInplace(self, recorded);
-  const node = recorded ? record(row, args, [self], self) : null;
-  runImpl(row, args);
-  self.storage.version++;
-  if (node !== null) rebase(self, node);
-  return self;
-}
-
 /** For rows whose kernels cannot write over their input: computes, then copies. */
 function inplaceByCopy(row: Row, args: readonly unknown[], self: Tensor): Tensor {
   const outer = beginScope();

@@ -46,8 +46,6 @@ export interface RowSpec {
   mutates?: boolean;
   /** Has an in-place form `name_`. */
   inplace?: boolean;
-  /** `impl` writes into its first argument, which is the result: operators that exist only in place, `uniform_`. */
-  mutates?: boolean;
   /** `save: "input"` always; `save: { self: "other" }`: keep `self` only if `other` wants a gradient. */
   saves?: readonly string[] | Readonly<Record<string, string>>;
   derivative?: Readonly<Record<string, Derivative>>;
