@@ -107,7 +107,7 @@ static _Atomic uint32_t *unclaimed(void) {
   return (_Atomic uint32_t *)&pool.claim;  // the low half: both targets are little-endian
 }
 
-// Runs chunks of the current job until none is left to claim. Never inlined (see build_wasm), like spin: a wasm
+// Runs chunks of the current job until none is left to claim. Never inlined, like spin: a wasm
 // engine replaces baseline code by optimised code at calls, and worker_main is called once.
 __attribute__((noinline)) static void tc_pool_work(void) {
   uint64_t claim = atomic_load(&pool.claim);
