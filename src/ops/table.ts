@@ -1,0 +1,24 @@
+/**
+ * THE TABLE: every operator of the library, merged from the family files, and what is made of it.
+ *
+ * @module
+ */
+import { install } from "../dispatch/entry.ts";
+import { fn } from "../dispatch/functions.ts";
+import type { Row, Table } from "../dispatch/op.ts";
+import { arithmetic } from "./arithmetic.ts";
+import { copies } from "./copy.ts";
+import { creation } from "./creation.ts";
+import { math } from "./math.ts";
+import { matmuls } from "./matmul.ts";
+import { reductions } from "./reduction.ts";
+import { installTensorApi } from "./tensor_api.ts";
+import { views } from "./view.ts";
+
+const families: readonly Table[] = [creation, arithmetic, math, reductions, views, copies, matmuls];
+
+/** Rows by operator name. */
+export const table: Readonly<Record<string, readonly Row[]>> = Object.assign({}, ...families);
+
+install(table, fn);
+installTensorApi();

@@ -1,0 +1,56 @@
+/**
+ * The `torch` namespace, without the loading of the core: `mod.ts` and `edge.ts` do that in their ways.
+ *
+ * @module
+ */
+export * from "./ops/mod.ts";
+export { Tensor } from "./tensor.ts";
+export {
+  bfloat16,
+  bool,
+  can_cast,
+  complex128,
+  complex128 as cdouble,
+  complex64,
+  complex64 as cfloat,
+  DType as dtype,
+  float16,
+  float16 as half,
+  float32,
+  float32 as float,
+  float64,
+  float64 as double,
+  get_default_dtype,
+  int16,
+  int16 as short,
+  int32,
+  int32 as int,
+  int64,
+  int64 as long,
+  int8,
+  promote_types,
+  set_default_dtype,
+  uint8,
+} from "./base/dtype.ts";
+export { Device, device } from "./base/device.ts";
+export { Size } from "./base/size.ts";
+export { Complex, PyFloat, pyfloat, type Scalar } from "./base/scalar.ts";
+export {
+  AttributeError,
+  IndexError,
+  KeyError,
+  LinAlgError,
+  NotImplementedError,
+  OutOfMemoryError,
+  RuntimeError,
+  ValueError,
+} from "./base/errors.ts";
+export {
+  enable_grad,
+  inference_mode,
+  is_grad_enabled,
+  is_inference_mode_enabled,
+  no_grad,
+  set_grad_enabled,
+} from "./autograd/grad_mode.ts";
+export { set_printoptions } from "./tensor_str.ts";
