@@ -20,7 +20,7 @@
 #define TC_GEMM_COLS_f64 4
 
 // Depth of a block, so that a row panel and a column panel stay in the first-level cache together.
-#define TC_GEMM_DEPTH 384
+#define TC_GEMM_DEPTH 512
 
 #define TC_GEMM_DECLARE(R, T)                                                                                     \
   /* The panels of one operand. Element (lane l of panel p, k) is data[p * panel + k * step + l]. The last panel, */ \

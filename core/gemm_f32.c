@@ -35,7 +35,7 @@ TC_INLINE void unravel(const vf32 *raw, vf32 rows[4][2]) {
 #define UNRAVEL unravel
 
 #if defined(__wasm_relaxed_simd__)
-// gemm_tile_checked.c
+// gemm_tile_checked.c; steps in bytes.
 void tc_gemm_tile_f32_checked(ptrdiff_t k, const float *rows, ptrdiff_t row_step, const float *cols,
                               ptrdiff_t col_step, vf32 *raw);
 #endif
@@ -46,10 +46,10 @@ TC_INLINE void tile(ptrdiff_t k, const float *rows, ptrdiff_t row_step, const fl
     memset(raw, 0, 8 * sizeof *raw);
 #if defined(__wasm_relaxed_simd__)
   } else if (tc_options[TC_OPTION_CHECKED_MEMORY]) {
-    tc_gemm_tile_f32_checked(k, rows, row_step, cols, col_step, raw);
+    tc_gemm_tile_f32_checked(k, rows, row_step * 4, cols, col_step * 4, raw);
 #endif
   } else {
-    tc_gemm_tile_f32(k, rows, row_step, cols, col_step, raw);
+    tc_gemm_tile_f32(k, rows, row_step * 4, cols, col_step * 4, raw);
   }
 }
 #define TILE tile

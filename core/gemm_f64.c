@@ -32,7 +32,7 @@ TC_INLINE void tile(ptrdiff_t k, const double *rows, ptrdiff_t row_step, const d
   if (k == 0) {
     memset(raw, 0, 8 * sizeof *raw);
   } else {
-    tc_gemm_tile_f64(k, rows, row_step, cols, col_step, raw);
+    tc_gemm_tile_f64(k, rows, row_step * 8, cols, col_step * 8, raw);
   }
 }
 #define TILE tile

@@ -8,7 +8,7 @@
 #if defined(__wasm_relaxed_simd__)
 
 #define LOCALS "v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128"
-// Parameters 0: k, 1: rows, 2: row_step, 3: cols, 4: col_step, 5: raw. Locals 6..13: sums, 14, 15: columns, 16: rows.
+// Parameters 0: k, 1: rows, 2: row_step, 3: cols, 4: col_step (steps in bytes), 5: raw. Locals 6..13: sums, 14, 15: columns, 16: rows.
 #define FMA(cols, sum)        \
   "local.get " #cols "\n"     \
   "local.get 16\n"            \
@@ -36,7 +36,6 @@
   ROTATE FMA(14, 8) FMA(15, 12)                     \
   ROTATE FMA(14, 9) FMA(15, 13)                     \
   ADVANCE(3, 4) ADVANCE(1, 2)
-#define SCALE_BY_FOUR(local) "local.get " #local "\ni32.const 2\ni32.shl\nlocal.set " #local "\n"
 #define COUNT_DOWN(n) "local.get 0\ni32.const " #n "\ni32.sub\nlocal.tee 0\n"
 #define STORE(sum, offset) "local.get 5\nlocal.get " #sum "\nv128.store " #offset ":p2align=4\n"
 
@@ -49,7 +48,6 @@ __asm__(
     "tc_gemm_tile_f32_checked:\n"
     ".functype tc_gemm_tile_f32_checked (i32, i32, i32, i32, i32, i32) -> ()\n"
     ".local " LOCALS "\n"
-    SCALE_BY_FOUR(2) SCALE_BY_FOUR(4)
     // Steps beyond a multiple of four first.
     "block\n"
     "local.get 0\n"
