@@ -8,7 +8,7 @@ import { cpuBackend } from "../backend/wasm.ts";
 import { bfloat16, bool, type DType, float16, float32, float64, int16, int32, int64, int8, Kind, toReal, uint8 } from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
 import { default_generator, type Generator } from "../base/generator.ts";
-import { contiguousStrides, isNonOverlappingAndDense } from "../base/size.ts";
+import { isNonOverlappingAndDense } from "../base/size.ts";
 import { checkInternalOverlap, emptyTensor, runCopy } from "../dispatch/iterator.ts";
 import { begin, kernel } from "../dispatch/launch.ts";
 import { alias, type Tensor } from "../tensor.ts";
@@ -58,13 +58,13 @@ export function stateOf(generator: Generator | null, like: Tensor): number {
 }
 
 /**
- * `t` with its dimensions in the order of its memory, outermost first: the order in which in-place fills draw. (PyTorch
- * gets it from TensorIterator's reorder_dimensions.)
+ * `x` with its dimensions in the order in which those of `t` (of the same shape) lie in memory, outermost first: the
+ * order in which in-place fills draw. (PyTorch has it from TensorIterator's reorder_dimensions.)
  */
-export function inMemoryOrder(t: Tensor): Tensor {
-  if (t.packed) return t;
+export function inMemoryOrderOf(t: Tensor, x: Tensor): Tensor {
+  if (t.packed) return x;
   const order = t.sizes.map((_, i) => i).sort((a, b) => t.strides[b]! - t.strides[a]! || a - b);
-  return alias(t, order.map((i) => t.sizes[i]!), order.map((i) => t.strides[i]!), t.offset);
+  return alias(x, order.map((i) => x.sizes[i]!), order.map((i) => x.strides[i]!), x.offset);
 }
 
 /** Complex numbers seen as pairs of real ones: what PyTorch fills. */
@@ -89,7 +89,7 @@ export function fillInPlace(t: Tensor, draw: (flat: Tensor, contiguous: boolean)
     draw(flatten(t), t.packed);
     return;
   }
-  const ordered = inMemoryOrder(t);
+  const ordered = inMemoryOrderOf(t, t);
   const drawn = emptyTensor(ordered.sizes, t.dtype, cpuBackend);
   draw(flatten(drawn), t.packed);
   if (backend === cpuBackend) runCopy(ordered, drawn);
@@ -129,12 +129,3 @@ export function onDeviceOf(like: Tensor, drawn: Tensor): Tensor {
   copyInto(out, drawn);
   return out;
 }
-
-/** `p` seen in the order in which the elements of `t` lie in memory. */
-export function inOrderOf(t: Tensor, p: Tensor): Tensor {
-  if (t.packed) return p;
-  const order = t.sizes.map((_, i) => i).sort((a, b) => t.strides[b]! - t.strides[a]! || a - b);
-  return alias(p, order.map((i) => p.sizes[i]!), order.map((i) => p.strides[i]!), p.offset);
-}
-
-void contiguousStrides;

@@ -1,0 +1,519 @@
+/**
+ * Random numbers, in PyTorch's CPU streams on every device: tensors of other devices get what the CPU drew.
+ *
+ * @module
+ */
+import { RANDOM_OP } from "../_gen/kernels.ts";
+import { backendOf } from "../backend/registry.ts";
+import { cpuBackend } from "../backend/wasm.ts";
+import type { Device } from "../base/device.ts";
+import { type DType, float32, float64, get_default_dtype, int64, Kind } from "../base/dtype.ts";
+import { RuntimeError } from "../base/errors.ts";
+import type { Generator } from "../base/generator.ts";
+import { sameSizes } from "../base/size.ts";
+import { emptyTensor } from "../dispatch/iterator.ts";
+import { begin, kernel } from "../dispatch/launch.ts";
+import { type Ctx, op, type Row, type RowSpec, type Table } from "../dispatch/op.ts";
+import { broadcast2 } from "../dispatch/promotion.ts";
+import type { Tensor } from "../tensor.ts";
+import { largestFinite } from "./arithmetic.ts";
+import { emptyLike, filled, OPTIONS } from "./creation.ts";
+import { bounds, type Integer, outsideInts } from "./random_bounds.ts";
+import { cxxName, fillInPlace, fillRandom, inMemoryOrderOf, onCpu, onDeviceOf, stateOf, streamed } from "./random_fill.ts";
+
+const BERNOULLI_EACH = kernel("tc_bernoulli_each");
+const POISSON = kernel("tc_poisson");
+const BINOMIAL = kernel("tc_binomial");
+const MULTINOMIAL = kernel("tc_multinomial");
+const RANDPERM = kernel("tc_randperm");
+
+type Gen = Generator | null;
+type Sizes = readonly number[];
+
+function needFloat(dtype: DType, kernelName: string): void {
+  if (dtype.kind < Kind.float) throw new RuntimeError(`"${kernelName}" not implemented for '${dtype.scalarName}'`);
+}
+
+function refuseComplex(dtype: DType, kernelName: string): void {
+  if (dtype.kind === Kind.complex) throw new RuntimeError(`"${kernelName}" not implemented for '${dtype.scalarName}'`);
+}
+
+/** A value that the kernel refused, in PyTorch's words. */
+function refused(run: () => void, text: (which: number) => string): void {
+  try {
+    run();
+  } catch (e) {
+    const info = (e as { info?: number[] }).info;
+    if (e instanceof RuntimeError && info !== undefined) throw new RuntimeError(text(info[0]!));
+    throw e;
+  }
+}
+
+// ---- fills ---------------------------------------------------------------------------------------------------------
+
+function uniform_(self: Tensor, from: number, to: number, generator: Gen): void {
+  const { dtype } = self;
+  needFloat(dtype, "check_uniform_bounds");
+  if (dtype.kind === Kind.float) {
+    const largest = largestFinite(dtype);
+    for (const [x, name] of [[from, "from"], [to, "to"]] as const) {
+      if (!(x >= -largest && x <= largest)) throw new RuntimeError(`${name} is out of bounds for ${cxxName(dtype)}`);
+    }
+    if (from > to) {
+      throw new RuntimeError(
+        `uniform_ expects to return a [from, to) range, but found from=${streamed(from)} > to=${streamed(to)}`,
+      );
+    }
+    if (to - from > largest) {
+      throw new RuntimeError(
+        `uniform_ expects to-from <= std::numeric_limits<${dtype.scalarName}>::max(), but found to=${
+          streamed(to)
+        } and from=${streamed(from)} which result in to-from to exceed the limit`,
+      );
+    }
+  }
+  fillRandom(self, generator, { op: RANDOM_OP.UNIFORM, a: from, b: to });
+}
+
+function normal_(self: Tensor, mean: number, std: number, generator: Gen): void {
+  if (!(std >= 0)) throw new RuntimeError(`normal expects std >= 0.0, but found std ${streamed(std)}`);
+  needFloat(self.dtype, "normal_kernel_cpu");
+  // The variance of a complex number is shared by its two parts.
+  const b = self.dtype.kind === Kind.complex ? std * Math.SQRT1_2 : std;
+  fillRandom(self, generator, { op: RANDOM_OP.NORMAL, a: mean, b });
+}
+
+function bernoulliNumber(self: Tensor, p: number, generator: Gen): void {
+  if (!(p >= 0 && p <= 1)) {
+    throw new RuntimeError(`bernoulli_ expects p to be in [0, 1], but got p=${streamed(p)}`);
+  }
+  refuseComplex(self.dtype, "bernoulli_scalar_cpu_");
+  fillRandom(self, generator, { op: RANDOM_OP.BERNOULLI, a: p });
+}
+
+/** Draws 0 or 1 into `self` by the probabilities in `p`, broadcast to its shape. */
+function bernoulliEach(self: Tensor, p: Tensor, generator: Gen): void {
+  refuseComplex(self.dtype, "bernoulli_tensor_cpu_self_");
+  needFloat(p.dtype, "bernoulli_tensor_cpu_p_");
+  refuseComplex(p.dtype, "bernoulli_tensor_cpu_p_");
+  const wide = sameSizes(self.sizes, p.sizes) ? p : p.detach().expand(self.sizes);
+  let ordered = onCpu(inMemoryOrderOf(self, wide));
+  // float16 and bfloat16 draw as float32 does.
+  if (ordered.dtype !== float64 && ordered.dtype !== float32) ordered = ordered.to(float32);
+  refused(
+    () =>
+      fillInPlace(self, (flat) => {
+        const state = stateOf(generator, self);
+        begin(BERNOULLI_EACH, cpuBackend).i(state).i(flat.dtype.code).i(ordered.dtype.code).p(flat).p(ordered).i(0)
+          .i(flat.count).run();
+      }),
+    () =>
+      "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)",
+  );
+}
+
+function random_(self: Tensor, from: Integer, to: Integer | null, generator: Gen): void {
+  refuseComplex(self.dtype, "random_kernel_cpu");
+  fillRandom(self, generator, { op: RANDOM_OP.RANDINT, ...bounds(self.dtype, from, to) });
+}
+
+/** A fill with one parameter check; `name` is PyTorch's for the kernel. */
+const fill = (
+  schema: string,
+  name: string,
+  draw: (a: number, b: number) => { op: number; a: number; b?: number },
+  check: (a: number, b: number) => string | null,
+  doc: string,
+  allowed: (d: DType) => boolean = (d) => d.kind === Kind.float,
+): Row =>
+  op(inPlace({
+    schema,
+    impl: (self: Tensor, a: number, ...rest: unknown[]) => {
+      const b = rest.length > 1 ? rest[0] as number : 0;
+      const wrong = check(a, b);
+      if (wrong !== null) throw new RuntimeError(wrong);
+      if (!allowed(self.dtype)) throw new RuntimeError(`"${name}" not implemented for '${self.dtype.scalarName}'`);
+      fillRandom(self, rest.at(-1) as Gen, draw(a, b));
+    },
+    doc,
+  }));
+
+const zeros = (c: Ctx): Tensor => c.grad.new_zeros(c.grad.sizes);
+
+/** A row that overwrites `self`: the old value has no influence, its gradient is zero. */
+function inPlace(spec: RowSpec): RowSpec {
+  return { mutates: true, only: "method", derivative: { self: zeros }, ...spec };
+}
+
+// ---- new tensors ---------------------------------------------------------------------------------------------------
+
+/** A factory: a new tensor, filled by `draw`. */
+const factory = (
+  name: string,
+  draw: (t: Tensor, generator: Gen) => void,
+  doc: string,
+): Row =>
+  op({
+    schema: `${name}(int[] size, *, Generator? generator=None, ${OPTIONS}) -> Tensor`,
+    impl: (size: Sizes, generator: Gen, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) => {
+      const t = filled(size, null, dtype ?? get_default_dtype(), backendOf(device), false);
+      draw(t, generator);
+      return t.requires_grad_(grad);
+    },
+    varargs: "size",
+    only: "function",
+    doc,
+  });
+
+type LikeOptions = [DType | null, unknown, Device | null, unknown, boolean, unknown];
+
+function like(self: Tensor, o: LikeOptions, draw: (t: Tensor) => void): Tensor {
+  const [dtype, , device, , grad] = o;
+  const t = emptyLike(self, dtype ?? self.dtype, device === null ? self.storage.backend : backendOf(device));
+  draw(t);
+  return t.requires_grad_(grad);
+}
+
+const LIKE_OPTIONS = `${OPTIONS}, Any memory_format=None`;
+
+function randint(
+  low: Integer,
+  high: Integer,
+  size: Sizes,
+  generator: Gen,
+  dtype: DType | null,
+  device: Device | null,
+  grad: boolean,
+): Tensor {
+  const t = filled(size, null, dtype ?? int64, backendOf(device), false);
+  random_(t, low, high, generator);
+  return t.requires_grad_(grad);
+}
+
+function randperm(n: Integer, generator: Gen, dtype: DType | null, device: Device | null, grad: boolean): Tensor {
+  const d = dtype ?? int64;
+  const count = Number(n);
+  const t = filled([count], null, d, backendOf(device), false);
+  if (d.kind === Kind.complex || d.name === "bool") {
+    throw new RuntimeError(`"randperm" not implemented for '${d.scalarName}'`);
+  }
+  const wrong = outsideInts(d, count);
+  if (wrong !== null) throw new RuntimeError(wrong);
+  fillInPlace(t, (flat) => {
+    const state = stateOf(generator, t);
+    begin(RANDPERM, cpuBackend).i(state).i(d.code).p(flat).i(count).run();
+  });
+  return t.requires_grad_(grad);
+}
+
+/** Draws one number for each element of `p` into a tensor of `dtype`. */
+function each(k: typeof POISSON, p: Tensor, count: Tensor | null, dtype: DType, generator: Gen): Tensor {
+  if (p.count === 0 || !p.storage.backend.hasData) return emptyTensor(p.sizes, dtype, p.storage.backend);
+  const out = emptyTensor(p.sizes, dtype, cpuBackend);
+  const probabilities = onCpu(p), counts = count === null ? null : onCpu(count);
+  const state = stateOf(generator, p);
+  begin(k, cpuBackend).i(state).i(dtype.code).i(probabilities.dtype.code).p(out).p(probabilities).p(counts).i(out.count)
+    .run();
+  return onDeviceOf(p, out);
+}
+
+function multinomial(self: Tensor, samples: number, replacement: boolean, generator: Gen): Tensor {
+  const rank = self.sizes.length;
+  if (rank !== 1 && rank !== 2) throw new RuntimeError("prob_dist must be 1 or 2 dim");
+  if (self.dtype.kind !== Kind.float) {
+    throw new RuntimeError(`multinomial only supports floating-point dtypes for input, got: ${self.dtype.scalarName}`);
+  }
+  if (samples <= 0) throw new RuntimeError("cannot sample n_sample <= 0 samples");
+  const n = self.sizes[rank - 1]!, rows = rank === 1 ? 1 : self.sizes[0]!;
+  if (!replacement && samples > n) {
+    throw new RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement");
+  }
+  const sizes = rank === 1 ? [samples] : [rows, samples];
+  if (!self.storage.backend.hasData || rows === 0) return emptyTensor(sizes, int64, self.storage.backend);
+  const out = emptyTensor(sizes, int64, cpuBackend);
+  const weights = onCpu(self);
+  const state = stateOf(generator, self);
+  refused(
+    () =>
+      begin(MULTINOMIAL, cpuBackend).i(0).i(state).i(self.dtype.code).p(weights).p(out).i(rows).i(n).i(samples)
+        .b(replacement).runWithScratch(),
+    (which) =>
+      which === 1
+        ? "invalid multinomial distribution (sum of probabilities <= 0)"
+        : replacement
+        ? "invalid multinomial distribution (encountering probability entry < 0)"
+        : "probability tensor contains either `inf`, `nan` or element < 0",
+  );
+  return onDeviceOf(self, out);
+}
+
+/** Standard normals of a shape and dtype; the caller scales and shifts them. */
+function standard(sizes: Sizes, like: Tensor, generator: Gen): Tensor {
+  const t = emptyTensor(sizes, like.dtype, like.storage.backend);
+  normal_(t, 0, 1, generator);
+  return t;
+}
+
+function checkStd(std: Tensor): void {
+  if (std.count > 0 && std.storage.backend.hasData && !(std.min().item() >= 0)) {
+    throw new RuntimeError("normal expects all elements of std >= 0.0");
+  }
+}
+
+export const randoms: Table = {
+  uniform_: [op(inPlace({
+    schema: "uniform_(Tensor self, float from=0, float to=1, *, Generator? generator=None) -> Tensor",
+    impl: uniform_,
+    doc: "Fills with numbers from the uniform distribution on [from, to).",
+  }))],
+  normal_: [op(inPlace({
+    schema: "normal_(Tensor self, float mean=0, float std=1, *, Generator? generator=None) -> Tensor",
+    impl: normal_,
+    doc: "Fills with numbers from a normal distribution.",
+  }))],
+  log_normal_: [fill(
+    "log_normal_(Tensor self, float mean=1, float std=2, *, Generator? generator=None) -> Tensor",
+    "log_normal_cpu",
+    (a, b) => ({ op: RANDOM_OP.LOG_NORMAL, a, b }),
+    (_, std) => std > 0 ? null : `log_normal_ expects std > 0.0, but found std=${streamed(std)}`,
+    "Fills with numbers whose logarithm is normally distributed.",
+  )],
+  exponential_: [fill(
+    "exponential_(Tensor self, float lambd=1, *, Generator? generator=None) -> Tensor",
+    "exponential_cpu",
+    (a) => ({ op: RANDOM_OP.EXPONENTIAL, a }),
+    (lambd) => lambd >= 0 ? null : `exponential_ expects lambda >= 0.0, but found lambda=${streamed(lambd)}`,
+    "Fills with numbers from an exponential distribution.",
+  )],
+  geometric_: [fill(
+    "geometric_(Tensor self, float p, *, Generator? generator=None) -> Tensor",
+    "geometric_cpu",
+    (a) => ({ op: RANDOM_OP.GEOMETRIC, a }),
+    (p) => p > 0 && p < 1 ? null : `geometric_ expects p to be in (0, 1), but got p=${streamed(p)}`,
+    "Fills with numbers from a geometric distribution.",
+    (d) => d.kind !== Kind.complex && d.kind !== Kind.bool,
+  )],
+  cauchy_: [fill(
+    "cauchy_(Tensor self, float median=0, float sigma=1, *, Generator? generator=None) -> Tensor",
+    "cauchy_cpu",
+    (a, b) => ({ op: RANDOM_OP.CAUCHY, a, b }),
+    () => null,
+    "Fills with numbers from a Cauchy distribution.",
+  )],
+  bernoulli_: [
+    op(inPlace({
+      schema: "bernoulli_.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor",
+      impl: bernoulliEach,
+      node: "BernoulliBackward1",
+      derivative: { self: zeros, p: (c) => c.grad.new_zeros(c.sizesOf("p")) },
+      doc: "Fills with 1 at the probabilities in `p`, else 0.",
+    })),
+    op(inPlace({
+      schema: "bernoulli_(Tensor self, float p=0.5, *, Generator? generator=None) -> Tensor",
+      impl: bernoulliNumber,
+      node: "BernoulliBackward2",
+      doc: "Fills with 1 at probability `p`, else 0.",
+    })),
+  ],
+  random_: [
+    op(inPlace({
+      schema: "random_.from(Tensor self, int from, int? to, *, Generator? generator=None) -> Tensor",
+      impl: random_,
+      doc: "Fills with integers from `from` up to, not including, `to`.",
+    })),
+    op(inPlace({
+      schema: "random_.to(Tensor self, int to, *, Generator? generator=None) -> Tensor",
+      impl: (self: Tensor, to: Integer, generator: Gen) => random_(self, 0, to, generator),
+      node: "RandomBackward1",
+      doc: "Fills with integers from 0 up to, not including, `to`.",
+    })),
+    op(inPlace({
+      schema: "random_(Tensor self, *, Generator? generator=None) -> Tensor",
+      impl: (self: Tensor, generator: Gen) => {
+        refuseComplex(self.dtype, "random_kernel_cpu");
+        fillRandom(self, generator, { op: RANDOM_OP.RANDOM });
+      },
+      node: "RandomBackward2",
+      doc: "Fills with integers from the whole range of the dtype.",
+    })),
+  ],
+  rand: [factory(
+    "rand",
+    (t, g) => uniform_(t, 0, 1, g),
+    "Random numbers from the uniform distribution on [0, 1).",
+  )],
+  randn: [factory("randn", (t, g) => normal_(t, 0, 1, g), "Random numbers from the standard normal distribution.")],
+  randint: [
+    op({
+      schema: `randint(int high, int[] size, *, Generator? generator=None, ${OPTIONS}) -> Tensor`,
+      impl: (high: Integer, size: Sizes, g: Gen, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) =>
+        randint(0, high, size, g, dtype, device, grad),
+      only: "function",
+      doc: "Random integers from 0 up to, not including, `high`.",
+    }),
+    op({
+      schema: `randint.low(int low, int high, int[] size, *, Generator? generator=None, ${OPTIONS}) -> Tensor`,
+      impl: (
+        low: Integer,
+        high: Integer,
+        size: Sizes,
+        g: Gen,
+        dtype: DType | null,
+        _l: unknown,
+        device: Device | null,
+        _p: unknown,
+        grad: boolean,
+      ) => randint(low, high, size, g, dtype, device, grad),
+      only: "function",
+      doc: "Random integers from `low` up to, not including, `high`.",
+    }),
+  ],
+  randperm: [op({
+    schema: `randperm(int n, *, Generator? generator=None, ${OPTIONS}) -> Tensor`,
+    impl: (n: Integer, g: Gen, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) =>
+      randperm(n, g, dtype, device, grad),
+    only: "function",
+    doc: "A random permutation of 0 ... n - 1.",
+  })],
+  rand_like: [op({
+    schema: `rand_like(Tensor self, *, ${LIKE_OPTIONS}) -> Tensor`,
+    impl: (self: Tensor, ...o: LikeOptions) => like(self, o, (t) => uniform_(t, 0, 1, null)),
+    only: "function",
+    doc: "Uniform random numbers in the shape of a tensor.",
+  })],
+  randn_like: [op({
+    schema: `randn_like(Tensor self, *, ${LIKE_OPTIONS}) -> Tensor`,
+    impl: (self: Tensor, ...o: LikeOptions) => like(self, o, (t) => normal_(t, 0, 1, null)),
+    only: "function",
+    doc: "Normal random numbers in the shape of a tensor.",
+  })],
+  randint_like: [
+    op({
+      schema: `randint_like(Tensor self, int high, *, ${LIKE_OPTIONS}) -> Tensor`,
+      impl: (self: Tensor, high: Integer, ...o: LikeOptions) => like(self, o, (t) => random_(t, 0, high, null)),
+      only: "function",
+      doc: "Random integers in the shape of a tensor.",
+    }),
+    op({
+      schema: `randint_like.low_dtype(Tensor self, int low, int high, *, ${LIKE_OPTIONS}) -> Tensor`,
+      impl: (self: Tensor, low: Integer, high: Integer, ...o: LikeOptions) =>
+        like(self, o, (t) => random_(t, low, high, null)),
+      only: "function",
+      doc: "Random integers in the shape of a tensor.",
+    }),
+  ],
+  normal: [
+    op({
+      schema: "normal.Tensor_Tensor(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor",
+      impl: (mean: Tensor, std: Tensor, g: Gen) => {
+        checkStd(std);
+        return standard(broadcast2(mean.sizes, std.sizes), mean, g).mul_(std).add_(mean);
+      },
+      only: "function",
+      node: "NormalBackward3",
+      derivative: { mean: (c) => c.grad.new_zeros(c.sizesOf("mean")), std: (c) => c.grad.new_zeros(c.sizesOf("std")) },
+      doc: "Normal random numbers, each with its own mean and standard deviation.",
+    }),
+    op({
+      schema: "normal.Tensor_float(Tensor mean, float std=1, *, Generator? generator=None) -> Tensor",
+      impl: (mean: Tensor, std: number, g: Gen) => {
+        const t = emptyTensor(mean.sizes, mean.dtype, mean.storage.backend);
+        normal_(t, 0, std, g);
+        return t.add_(mean);
+      },
+      only: "function",
+      node: "NormalBackward1",
+      derivative: { mean: (c) => c.grad.new_zeros(c.sizesOf("mean")) },
+      doc: "Normal random numbers, each with its own mean.",
+    }),
+    op({
+      schema: "normal.float_Tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor",
+      impl: (mean: number, std: Tensor, g: Gen) => {
+        checkStd(std);
+        return standard(std.sizes, std, g).mul_(std).add_(mean);
+      },
+      only: "function",
+      node: "NormalBackward2",
+      derivative: { std: (c) => c.grad.new_zeros(c.sizesOf("std")) },
+      doc: "Normal random numbers, each with its own standard deviation.",
+    }),
+    op({
+      schema: `normal.float_float(float mean, float std, int[] size, *, Generator? generator=None, ${OPTIONS}) -> Tensor`,
+      impl: (
+        mean: number,
+        std: number,
+        size: Sizes,
+        g: Gen,
+        dtype: DType | null,
+        _l: unknown,
+        device: Device | null,
+        _p: unknown,
+        grad: boolean,
+      ) => {
+        const t = filled(size, null, dtype ?? get_default_dtype(), backendOf(device), false);
+        normal_(t, mean, std, g);
+        return t.requires_grad_(grad);
+      },
+      only: "function",
+      doc: "Normal random numbers of one mean and standard deviation.",
+    }),
+  ],
+  bernoulli: [
+    op({
+      schema: "bernoulli(Tensor self, *, Generator? generator=None) -> Tensor",
+      impl: (self: Tensor, g: Gen) => {
+        const t = emptyTensor(self.sizes, self.dtype, self.storage.backend);
+        bernoulliEach(t, self, g);
+        return t;
+      },
+      derivative: { self: zeros },
+      doc: "1 at the probabilities in `self`, else 0.",
+    }),
+    op({
+      schema: "bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor",
+      impl: (self: Tensor, p: number, g: Gen) => {
+        const t = emptyTensor(self.sizes, self.dtype, self.storage.backend);
+        bernoulliNumber(t, p, g);
+        return t;
+      },
+      doc: "1 at probability `p`, else 0, in the shape of `self`.",
+    }),
+  ],
+  poisson: [op({
+    schema: "poisson(Tensor self, Generator? generator=None) -> Tensor",
+    impl: (self: Tensor, g: Gen) => {
+      needFloat(self.dtype, "poisson_cpu");
+      refuseComplex(self.dtype, "poisson_cpu");
+      let out: Tensor | undefined;
+      refused(
+        () => out = each(POISSON, self, null, self.dtype, g),
+        () => "invalid Poisson rate, expected rate to be non-negative",
+      );
+      return out!;
+    },
+    only: "function",
+    derivative: { self: zeros },
+    doc: "Numbers from Poisson distributions with the rates in `self`.",
+  })],
+  binomial: [op({
+    schema: "binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tensor",
+    impl: (count: Tensor, prob: Tensor, g: Gen) => {
+      if (count.dtype !== prob.dtype) {
+        throw new RuntimeError(`Found dtype ${prob.dtype.scalarName} but expected ${count.dtype.scalarName}`);
+      }
+      needFloat(count.dtype, "binomial_cpu");
+      refuseComplex(count.dtype, "binomial_cpu");
+      const wide = (t: Tensor): Tensor => sameSizes(t.sizes, count.sizes) ? t : t.detach().expand(count.sizes);
+      return each(BINOMIAL, wide(prob), count, count.dtype, g);
+    },
+    only: "function",
+    derivative: { count: "notImplemented", prob: "notImplemented" },
+    doc: "Numbers from binomial distributions.",
+  })],
+  multinomial: [op({
+    schema: "multinomial(Tensor self, int num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor",
+    impl: multinomial,
+    doc: "Indices drawn by the weights in each row.",
+  })],
+};
+
