@@ -1,6 +1,6 @@
 // tc_dropout, its backward, and tc_rrelu: noise drawn and applied in one pass.
-#include "convert.h"
 #include "mt19937.h"
+#include "numbers.h"
 #include "parallel.h"
 #include "status.h"
 
@@ -41,12 +41,8 @@ static void apply_range(void *ctx, int64_t begin, int64_t end, int thread) {
   apply(ctx, begin, end - begin);
 }
 
-static int is_floating(int64_t dtype) {
-  return dtype == TC_F32 || dtype == TC_F64 || dtype == TC_F16 || dtype == TC_BF16;
-}
-
 int32_t tc_dropout(const tc_dropout_args *a) {
-  if (!is_floating(a->dtype)) return tc_unsupported(a->dtype);
+  if (!tc_is_floating(a->dtype)) return tc_unsupported(a->dtype);
   tc_generator *g = TC_PTR(tc_generator, a->generator);
   for (int64_t start = 0; start < a->n; start += TC_MT_BLOCK) {
     const int64_t n = a->n - start < TC_MT_BLOCK ? a->n - start : TC_MT_BLOCK;
@@ -57,13 +53,13 @@ int32_t tc_dropout(const tc_dropout_args *a) {
 }
 
 int32_t tc_dropout_backward(const tc_dropout_args *a) {
-  if (!is_floating(a->dtype)) return tc_unsupported(a->dtype);
+  if (!tc_is_floating(a->dtype)) return tc_unsupported(a->dtype);
   tc_parallel_for(a->n, 16384, apply_range, (void *)(uintptr_t)a);
   return TC_OK;
 }
 
 int32_t tc_rrelu(const tc_rrelu_args *a) {
-  if (!is_floating(a->dtype)) return tc_unsupported(a->dtype);
+  if (!tc_is_floating(a->dtype)) return tc_unsupported(a->dtype);
   tc_generator *g = TC_PTR(tc_generator, a->generator);
   const int64_t size = tc_dtype_size(a->dtype);
   // The bounds are numbers of the dtype, the uniform between them is a float64 one.

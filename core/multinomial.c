@@ -2,8 +2,8 @@
 #include <math.h>
 #include <stdbool.h>
 
-#include "convert.h"
 #include "mt19937.h"
+#include "numbers.h"
 #include "status.h"
 
 static inline int64_t align64(int64_t bytes) { return (bytes + 63) & ~(int64_t)63; }
@@ -96,9 +96,7 @@ static int32_t without_replacement(const tc_multinomial_args *a, tc_generator *g
 }
 
 int32_t tc_multinomial(const tc_multinomial_args *a) {
-  if (a->dtype != TC_F32 && a->dtype != TC_F64 && a->dtype != TC_F16 && a->dtype != TC_BF16) {
-    return tc_unsupported(a->dtype);
-  }
+  if (!tc_is_floating(a->dtype)) return tc_unsupported(a->dtype);
   const int32_t status = check(a);
   if (status != TC_OK) return status;
   tc_generator *g = TC_PTR(tc_generator, a->generator);

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <stdbool.h>
 
-#include "convert.h"
 #include "mt19937.h"
 #include "normal.h"
+#include "numbers.h"
 #include "status.h"
 
 #define PI 3.14159265358979323846
@@ -137,14 +137,10 @@ static void full(const block *b) {
   tc_convert(b->out, dtype, x, TC_I64, b->n);
 }
 
-static bool is_floating(int64_t dtype) {
-  return dtype == TC_F32 || dtype == TC_F64 || dtype == TC_F16 || dtype == TC_BF16;
-}
-
 int32_t tc_random(const tc_random_args *a) {
   static const block_fn fills[] = {uniform, normal, log_normal, exponential, geometric, cauchy, bernoulli, randint, full};
   const bool needs_floating = a->op < TC_RANDOM_GEOMETRIC || a->op == TC_RANDOM_CAUCHY;
-  if (a->dtype == TC_C64 || a->dtype == TC_C128 || (needs_floating && !is_floating(a->dtype))) {
+  if (a->dtype == TC_C64 || a->dtype == TC_C128 || (needs_floating && !tc_is_floating(a->dtype))) {
     return tc_unsupported(a->dtype);
   }
   block b = {.a = a, .g = TC_PTR(tc_generator, a->generator), .out = TC_PTR(char, a->out)};

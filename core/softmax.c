@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "lines.h"
+#include "numbers.h"
 #include "parallel.h"
 #include "status.h"
 #include "vmath.h"
@@ -52,9 +53,7 @@ static void run(void *ctx, int64_t begin, int64_t end, int thread) {
 }
 
 static int32_t launch(job j, int64_t outer) {
-  if (j.dtype != TC_F32 && j.dtype != TC_F64 && j.dtype != TC_F16 && j.dtype != TC_BF16) {
-    return tc_unsupported(j.dtype);
-  }
+  if (!tc_is_floating(j.dtype)) return tc_unsupported(j.dtype);
   if (j.n == 0 || j.inner == 0) return TC_OK;
   const int64_t units = outer * (j.inner == 1 ? 1 : tiles(j.inner));
   const int64_t width = j.inner < SOFTMAX_TILE ? j.inner : SOFTMAX_TILE;
