@@ -1,0 +1,91 @@
+/**
+ * Clipping of gradients.
+ *
+ * @module
+ */
+import { RuntimeError, warnOnce } from "../../base/errors.ts";
+import { internal } from "../../base/scope.ts";
+import { no_grad } from "../../autograd/grad_mode.ts";
+import * as aten from "../../ops/mod.ts";
+import { Tensor } from "../../tensor.ts";
+import { floatRepr } from "../../utils/pyrepr.ts";
+import { required, signature } from "../../utils/signature.ts";
+
+/** One parameter or several. */
+export type Parameters = Tensor | Iterable<Tensor>;
+
+/** The gradients of those that have one. */
+function gradients(parameters: Parameters): Tensor[] {
+  const list = parameters instanceof Tensor ? [parameters] : [...parameters];
+  return list.map((p) => p.grad).filter((g): g is Tensor => g !== null);
+}
+
+interface ClipOptions {
+  norm_type?: number;
+  error_if_nonfinite?: boolean;
+}
+const CLIP_NORM = signature<{ parameters: Parameters; max_norm: number } & ClipOptions>("clip_grad_norm_", {
+  parameters: required,
+  max_norm: required,
+  norm_type: 2,
+  error_if_nonfinite: false,
+});
+/**
+ * Scales all gradients together so that their norm, taken over all of them, is at most `max_norm`. Returns the norm
+ * before.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
+ */
+export function clip_grad_norm_(
+  parameters: Parameters,
+  max_norm: number,
+  norm_type?: number | ClipOptions,
+  error_if_nonfinite?: boolean | ClipOptions,
+): Tensor;
+export function clip_grad_norm_(...args: unknown[]): Tensor {
+  const { parameters, max_norm, norm_type, error_if_nonfinite } = CLIP_NORM(args);
+  const grads = gradients(parameters);
+  if (grads.length === 0) return aten.tensor(0);
+  return no_grad(() =>
+    internal(() => {
+      const device = grads[0]!.device;
+      const norms = grads.map((g) =>
+        (norm_type === Infinity ? g.abs().max() : g.norm(Number(norm_type))).to(device)
+      );
+      const all = aten.stack(norms);
+      const total = norm_type === Infinity ? all.max() : all.norm(Number(norm_type));
+      if (error_if_nonfinite && !Number.isFinite(Number(total.item()))) {
+        throw new RuntimeError(
+          `The total norm of order ${floatRepr(Number(norm_type))} for gradients from \`parameters\` is non-finite, so it ` +
+            "cannot be clipped. To disable this error and scale the gradients by the non-finite norm anyway, set " +
+            "`error_if_nonfinite=False`",
+        );
+      }
+      const scale = total.add(1e-6).reciprocal().mul(Number(max_norm)).clamp_max(1);
+      for (const g of grads) g.mul_(scale.to(g.device));
+      return total;
+    })
+  );
+}
+
+/** Deprecated: `clip_grad_norm_`. */
+export const clip_grad_norm: typeof clip_grad_norm_ = (...args) => {
+  warnOnce(
+    "UserWarning",
+    "torch.nn.utils.clip_grad_norm is now deprecated in favor of torch.nn.utils.clip_grad_norm_.",
+  );
+  return clip_grad_norm_(...args);
+};
+
+const CLIP_VALUE = signature<{ parameters: Parameters; clip_value: number }>("clip_grad_value_", {
+  parameters: required,
+  clip_value: required,
+});
+/** Clamps all gradients to [-clip_value, clip_value]. */
+export function clip_grad_value_(parameters: Parameters, clip_value: number | { clip_value: number }): void;
+export function clip_grad_value_(...args: unknown[]): void {
+  const { parameters, clip_value } = CLIP_VALUE(args);
+  no_grad(() => {
+    for (const g of gradients(parameters)) g.clamp_(-clip_value, clip_value);
+  });
+}
