@@ -3,7 +3,11 @@
  *
  * @module
  */
-export * from "./ops/mod.ts";
+export * from "./_gen/functions.ts";
+export * from "./ops/from_data_api.ts";
+export * as linalg from "./_gen/linalg.ts";
+export * as special from "./_gen/special.ts";
+export * as fft from "./_gen/fft.ts";
 export { Tensor } from "./tensor.ts";
 export {
   bfloat16,

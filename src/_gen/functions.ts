@@ -59,6 +59,54 @@ export const arccosh: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.arccosh as never;
 /**
+ * 1-D adaptive average pooling.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.adaptive_avg_pool1d.html
+ */
+export const adaptive_avg_pool1d: {
+  (input: Tensor, output_size: unknown, options?: { out?: Tensor | null }): Tensor;
+} = fn.adaptive_avg_pool1d as never;
+/**
+ * 2-D adaptive average pooling.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.adaptive_avg_pool2d.html
+ */
+export const adaptive_avg_pool2d: {
+  (input: Tensor, output_size: unknown, options?: { out?: Tensor | null }): Tensor;
+} = fn.adaptive_avg_pool2d as never;
+/**
+ * 3-D adaptive average pooling.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.adaptive_avg_pool3d.html
+ */
+export const adaptive_avg_pool3d: {
+  (input: Tensor, output_size: unknown, options?: { out?: Tensor | null }): Tensor;
+} = fn.adaptive_avg_pool3d as never;
+/**
+ * 1-D adaptive max pooling and where the maxima are.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.adaptive_max_pool1d.html
+ */
+export const adaptive_max_pool1d: {
+  (input: Tensor, output_size: unknown): [Tensor, Tensor];
+} = fn.adaptive_max_pool1d as never;
+/**
+ * 2-D adaptive max pooling and where the maxima are.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.adaptive_max_pool2d.html
+ */
+export const adaptive_max_pool2d: {
+  (input: Tensor, output_size: unknown): [Tensor, Tensor];
+} = fn.adaptive_max_pool2d as never;
+/**
+ * 3-D adaptive max pooling and where the maxima are.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.adaptive_max_pool3d.html
+ */
+export const adaptive_max_pool3d: {
+  (input: Tensor, output_size: unknown): [Tensor, Tensor];
+} = fn.adaptive_max_pool3d as never;
+/**
  * Adds `other`, scaled by `alpha`, to `self`.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.add.html
@@ -338,6 +386,24 @@ export const baddbmm: {
   (input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.baddbmm as never;
 /**
+ * Batch normalisation.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.batch_norm.html
+ */
+export const batch_norm: {
+  (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: number | PyFloat, eps: number | PyFloat, options?: { cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: number | PyFloat, eps: number | PyFloat, cudnn_enabled?: boolean, options?: { cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
+} = fn.batch_norm as never;
+/**
+ * Binary cross entropy of logits.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.binary_cross_entropy_with_logits.html
+ */
+export const binary_cross_entropy_with_logits: {
+  (input: Tensor, target: Tensor, options?: { weight?: Tensor | null; pos_weight?: Tensor | null; reduction?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, target: Tensor, weight?: Tensor | null, pos_weight?: Tensor | null, reduction?: number, options?: { weight?: Tensor | null; pos_weight?: Tensor | null; reduction?: number; out?: Tensor | null }): Tensor;
+} = fn.binary_cross_entropy_with_logits as never;
+/**
  * Bitwise AND.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.bitwise_and.html
@@ -446,6 +512,15 @@ export const ceil: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.ceil as never;
 /**
+ * Continuously differentiable exponential linear unit.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.celu.html
+ */
+export const celu: {
+  (input: Tensor, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
+  (input: Tensor, alpha?: Scalar, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
+} = fn.celu as never;
+/**
  * At most `chunks` equal parts along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.chunk.html
@@ -504,6 +579,60 @@ export const clone: {
 export const column_stack: {
   (tensors: readonly Tensor[], options?: { out?: Tensor | null }): Tensor;
 } = fn.column_stack as never;
+/**
+ * 1-D convolution (cross-correlation).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.conv1d.html
+ */
+export const conv1d: {
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[] | number, padding?: unknown, dilation?: readonly number[] | number, groups?: number, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
+} = fn.conv1d as never;
+/**
+ * 2-D convolution (cross-correlation).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.conv2d.html
+ */
+export const conv2d: {
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[] | number, padding?: unknown, dilation?: readonly number[] | number, groups?: number, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
+} = fn.conv2d as never;
+/**
+ * 3-D convolution (cross-correlation).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.conv3d.html
+ */
+export const conv3d: {
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[] | number, padding?: unknown, dilation?: readonly number[] | number, groups?: number, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
+} = fn.conv3d as never;
+/**
+ * 1-D transposed convolution.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.conv_transpose1d.html
+ */
+export const conv_transpose1d: {
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
+  (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[] | number, padding?: readonly number[] | number, output_padding?: readonly number[] | number, groups?: number, dilation?: readonly number[] | number, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
+} = fn.conv_transpose1d as never;
+/**
+ * 2-D transposed convolution.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.conv_transpose2d.html
+ */
+export const conv_transpose2d: {
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
+  (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[] | number, padding?: readonly number[] | number, output_padding?: readonly number[] | number, groups?: number, dilation?: readonly number[] | number, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
+} = fn.conv_transpose2d as never;
+/**
+ * 3-D transposed convolution.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.conv_transpose3d.html
+ */
+export const conv_transpose3d: {
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
+  (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[] | number, padding?: readonly number[] | number, output_padding?: readonly number[] | number, groups?: number, dilation?: readonly number[] | number, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
+} = fn.conv_transpose3d as never;
 /**
  * The magnitude of `self` with the sign of `other`.
  *
@@ -613,6 +742,23 @@ export const dstack: {
   (tensors: readonly Tensor[], options?: { out?: Tensor | null }): Tensor;
 } = fn.dstack as never;
 /**
+ * Exponential linear unit.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.elu.html
+ */
+export const elu: {
+  (input: Tensor, options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar; out?: Tensor | null }): Tensor;
+  (input: Tensor, alpha?: Scalar, scale?: Scalar, input_scale?: Scalar, options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar; out?: Tensor | null }): Tensor;
+} = fn.elu as never;
+/**
+ * Gradient of elu.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.elu_backward.html
+ */
+export const elu_backward: {
+  (grad_output: Tensor, input: Tensor, alpha: Scalar, scale: Scalar, input_scale: Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.elu_backward as never;
+/**
  * A tensor with uninitialised elements.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.empty.html
@@ -647,12 +793,6 @@ export const eq: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.eq as never;
 /**
- * Elementwise equality.
- */
-export const _eq: {
-  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
-} = fn._eq as never;
-/**
  * Are shapes and all elements equal?
  *
  * @see https://pytorch.org/docs/stable/generated/torch.equal.html
@@ -669,14 +809,6 @@ export const erf: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.erf as never;
 /**
- * Error function.
- *
- * @see https://pytorch.org/docs/stable/generated/torch.erf.html
- */
-export const special_erf: {
-  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
-} = fn.special_erf as never;
-/**
  * Complementary error function.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.erfc.html
@@ -685,14 +817,6 @@ export const erfc: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.erfc as never;
 /**
- * Complementary error function.
- *
- * @see https://pytorch.org/docs/stable/generated/torch.erfc.html
- */
-export const special_erfc: {
-  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
-} = fn.special_erfc as never;
-/**
  * Inverse error function.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.erfinv.html
@@ -700,14 +824,6 @@ export const special_erfc: {
 export const erfinv: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.erfinv as never;
-/**
- * Inverse error function.
- *
- * @see https://pytorch.org/docs/stable/generated/torch.erfinv.html
- */
-export const special_erfinv: {
-  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
-} = fn.special_erfinv as never;
 /**
  * Returns e raised to each element.
  *
@@ -881,6 +997,23 @@ export const greater_equal: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.greater_equal as never;
 /**
+ * Gaussian error linear unit.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.gelu.html
+ */
+export const gelu: {
+  (input: Tensor, options?: { approximate?: string; out?: Tensor | null }): Tensor;
+} = fn.gelu as never;
+/**
+ * Group normalisation.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.group_norm.html
+ */
+export const group_norm: {
+  (input: Tensor, num_groups: number, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, num_groups: number, weight?: Tensor | null, bias?: Tensor | null, eps?: number | PyFloat, cudnn_enabled?: boolean, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
+} = fn.group_norm as never;
+/**
  * Elementwise `self > other`.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.gt.html
@@ -896,6 +1029,48 @@ export const gt: {
 export const greater: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.greater as never;
+/**
+ * 0 within [-lambd, lambd], else x.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.hardshrink.html
+ */
+export const hardshrink: {
+  (input: Tensor, options?: { lambd?: Scalar; out?: Tensor | null }): Tensor;
+  (input: Tensor, lambd?: Scalar, options?: { lambd?: Scalar; out?: Tensor | null }): Tensor;
+} = fn.hardshrink as never;
+/**
+ * Gradient of hardsigmoid.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.hardsigmoid_backward.html
+ */
+export const hardsigmoid_backward: {
+  (grad_output: Tensor, input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.hardsigmoid_backward as never;
+/**
+ * Gradient of hardswish.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.hardswish_backward.html
+ */
+export const hardswish_backward: {
+  (grad_output: Tensor, input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.hardswish_backward as never;
+/**
+ * x clamped to [min_val, max_val].
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.hardtanh.html
+ */
+export const hardtanh: {
+  (input: Tensor, options?: { min_val?: Scalar; max_val?: Scalar; out?: Tensor | null }): Tensor;
+  (input: Tensor, min_val?: Scalar, max_val?: Scalar, options?: { min_val?: Scalar; max_val?: Scalar; out?: Tensor | null }): Tensor;
+} = fn.hardtanh as never;
+/**
+ * Gradient of hardtanh.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.hardtanh_backward.html
+ */
+export const hardtanh_backward: {
+  (grad_output: Tensor, input: Tensor, min_val: Scalar, max_val: Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.hardtanh_backward as never;
 /**
  * The Heaviside step function.
  *
@@ -937,6 +1112,15 @@ export const hypot: {
 export const inner: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.inner as never;
+/**
+ * Instance normalisation.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.instance_norm.html
+ */
+export const instance_norm: {
+  (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, use_input_stats: boolean, momentum: number | PyFloat, eps: number | PyFloat, options?: { cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, use_input_stats: boolean, momentum: number | PyFloat, eps: number | PyFloat, cudnn_enabled?: boolean, options?: { cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
+} = fn.instance_norm as never;
 /**
  * Is |self - other| <= atol + rtol * |other|, elementwise?
  *
@@ -987,6 +1171,24 @@ export const isposinf: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.isposinf as never;
 /**
+ * Kullback-Leibler divergence.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.kl_div.html
+ */
+export const kl_div: {
+  (input: Tensor, target: Tensor, options?: { reduction?: number; log_target?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, target: Tensor, reduction?: number, options?: { reduction?: number; log_target?: boolean; out?: Tensor | null }): Tensor;
+} = fn.kl_div as never;
+/**
+ * Layer normalisation over the last dimensions.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.layer_norm.html
+ */
+export const layer_norm: {
+  (input: Tensor, normalized_shape: readonly number[], options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enable?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, normalized_shape: readonly number[], weight?: Tensor | null, bias?: Tensor | null, eps?: number | PyFloat, cudnn_enable?: boolean, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enable?: boolean; out?: Tensor | null }): Tensor;
+} = fn.layer_norm as never;
+/**
  * Least common multiple.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.lcm.html
@@ -1019,6 +1221,23 @@ export const less_equal: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.less_equal as never;
 /**
+ * x where positive, else negative_slope * x.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.leaky_relu.html
+ */
+export const leaky_relu: {
+  (input: Tensor, options?: { negative_slope?: Scalar; out?: Tensor | null }): Tensor;
+  (input: Tensor, negative_slope?: Scalar, options?: { negative_slope?: Scalar; out?: Tensor | null }): Tensor;
+} = fn.leaky_relu as never;
+/**
+ * Gradient of leaky_relu.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.leaky_relu_backward.html
+ */
+export const leaky_relu_backward: {
+  (grad_output: Tensor, input: Tensor, negative_slope: Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.leaky_relu_backward as never;
+/**
  * Interpolates linearly: `self + weight * (end - self)`.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.lerp.html
@@ -1026,24 +1245,6 @@ export const less_equal: {
 export const lerp: {
   (input: Tensor, end: Tensor, weight: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.lerp as never;
-/**
- * A vector norm over the given dimensions.
- *
- * @see https://pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html
- */
-export const linalg_vector_norm: {
-  (input: Tensor, options?: { ord?: Scalar; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
-  (input: Tensor, ord?: Scalar, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { ord?: Scalar; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
-} = fn.linalg_vector_norm as never;
-/**
- * x W^T + b.
- *
- * @see https://pytorch.org/docs/stable/generated/torch.linear.html
- */
-export const linear: {
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; out?: Tensor | null }): Tensor;
-  (input: Tensor, weight: Tensor, bias?: Tensor | null, options?: { bias?: Tensor | null; out?: Tensor | null }): Tensor;
-} = fn.linear as never;
 /**
  * `steps` numbers from `start` to `end`, evenly spaced.
  *
@@ -1084,6 +1285,23 @@ export const log1p: {
 export const log2: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.log2 as never;
+/**
+ * Gradient of log_sigmoid.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.log_sigmoid_backward.html
+ */
+export const log_sigmoid_backward: {
+  (grad_output: Tensor, input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.log_sigmoid_backward as never;
+/**
+ * log(softmax(x)), computed stably.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.log_softmax.html
+ */
+export const log_softmax: {
+  (input: Tensor, dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+} = fn.log_softmax as never;
 /**
  * log(exp(self) + exp(other)).
  *
@@ -1142,15 +1360,6 @@ export const logit: {
   (input: Tensor, eps?: number | PyFloat | null, options?: { eps?: number | PyFloat | null; out?: Tensor | null }): Tensor;
 } = fn.logit as never;
 /**
- * log(x / (1 - x)), with x clamped to [eps, 1 - eps].
- *
- * @see https://pytorch.org/docs/stable/generated/torch.logit.html
- */
-export const special_logit: {
-  (input: Tensor, options?: { eps?: number | PyFloat | null; out?: Tensor | null }): Tensor;
-  (input: Tensor, eps?: number | PyFloat | null, options?: { eps?: number | PyFloat | null; out?: Tensor | null }): Tensor;
-} = fn.special_logit as never;
-/**
  * base^start to base^end, evenly spaced exponents.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.logspace.html
@@ -1168,15 +1377,6 @@ export const logsumexp: {
   (input: Tensor, dim: readonly number[] | number, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: readonly number[] | number, keepdim?: boolean, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
 } = fn.logsumexp as never;
-/**
- * log(sum(exp(x))), computed without overflow.
- *
- * @see https://pytorch.org/docs/stable/generated/torch.logsumexp.html
- */
-export const special_logsumexp: {
-  (input: Tensor, dim: readonly number[] | number, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
-  (input: Tensor, dim: readonly number[] | number, keepdim?: boolean, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
-} = fn.special_logsumexp as never;
 /**
  * Elementwise `self < other`.
  *
@@ -1210,14 +1410,6 @@ export const matmul: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.matmul as never;
 /**
- * Python's `@`: dot, matrix-vector, matrix or batched product by the operands' dimensions.
- *
- * @see https://pytorch.org/docs/stable/generated/torch.matmul.html
- */
-export const linalg_matmul: {
-  (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
-} = fn.linalg_matmul as never;
-/**
  * The maximum of all elements.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.max.html
@@ -1228,6 +1420,33 @@ export const max: {
   (input: Tensor, dim: number, keepdim?: boolean, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.max as never;
+/**
+ * 1-D max pooling.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.max_pool1d.html
+ */
+export const max_pool1d: {
+  (input: Tensor, kernel_size: readonly number[] | number, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, kernel_size: readonly number[] | number, stride?: readonly number[] | number, padding?: readonly number[] | number, dilation?: readonly number[] | number, ceil_mode?: boolean, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean; out?: Tensor | null }): Tensor;
+} = fn.max_pool1d as never;
+/**
+ * 2-D max pooling.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.max_pool2d.html
+ */
+export const max_pool2d: {
+  (input: Tensor, kernel_size: readonly number[] | number, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, kernel_size: readonly number[] | number, stride?: readonly number[] | number, padding?: readonly number[] | number, dilation?: readonly number[] | number, ceil_mode?: boolean, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean; out?: Tensor | null }): Tensor;
+} = fn.max_pool2d as never;
+/**
+ * 3-D max pooling.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.max_pool3d.html
+ */
+export const max_pool3d: {
+  (input: Tensor, kernel_size: readonly number[] | number, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, kernel_size: readonly number[] | number, stride?: readonly number[] | number, padding?: readonly number[] | number, dilation?: readonly number[] | number, ceil_mode?: boolean, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean; out?: Tensor | null }): Tensor;
+} = fn.max_pool3d as never;
 /**
  * The larger of two elements; NaN if either is.
  *
@@ -1275,6 +1494,22 @@ export const min: {
 export const minimum: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.minimum as never;
+/**
+ * x * tanh(softplus(x)).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.mish.html
+ */
+export const mish: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.mish as never;
+/**
+ * Gradient of mish.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.mish_backward.html
+ */
+export const mish_backward: {
+  (grad_output: Tensor, input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.mish_backward as never;
 /**
  * Matrix product.
  *
@@ -1366,6 +1601,22 @@ export const narrow: {
 export const narrow_copy: {
   (input: Tensor, dim: number, start: number, length: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.narrow_copy as never;
+/**
+ * Batch normalisation with the statistics that the backward pass wants.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.native_batch_norm.html
+ */
+export const native_batch_norm: {
+  (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: number | PyFloat, eps: number | PyFloat): [Tensor, Tensor, Tensor];
+} = fn.native_batch_norm as never;
+/**
+ * Layer normalisation with mean and reciprocal deviation.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.native_layer_norm.html
+ */
+export const native_layer_norm: {
+  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null, bias: Tensor | null, eps: number | PyFloat): [Tensor, Tensor, Tensor];
+} = fn.native_layer_norm as never;
 /**
  * Elementwise inequality.
  *
@@ -1476,6 +1727,14 @@ export const pow: {
   (input: Tensor | Scalar, exponent: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.pow as never;
 /**
+ * x where positive, else weight * x.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.prelu.html
+ */
+export const prelu: {
+  (input: Tensor, weight: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.prelu as never;
+/**
  * The product of all elements.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.prod.html
@@ -1518,6 +1777,14 @@ export const ravel: {
 export const reciprocal: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.reciprocal as never;
+/**
+ * max(x, 0).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.relu.html
+ */
+export const relu: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.relu as never;
 /**
  * Python's modulus: the result has the sign of the divisor.
  *
@@ -1595,6 +1862,14 @@ export const select: {
   (input: Tensor, dim: number, index: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.select as never;
 /**
+ * Scaled exponential linear unit.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.selu.html
+ */
+export const selu: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.selu as never;
+/**
  * Returns the sign of each element.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.sgn.html
@@ -1603,6 +1878,14 @@ export const sgn: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.sgn as never;
 /**
+ * Gradient of shrink.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.shrink_backward.html
+ */
+export const shrink_backward: {
+  (grad_output: Tensor, input: Tensor, lambd: Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.shrink_backward as never;
+/**
  * 1 / (1 + exp(-x)).
  *
  * @see https://pytorch.org/docs/stable/generated/torch.sigmoid.html
@@ -1610,14 +1893,6 @@ export const sgn: {
 export const sigmoid: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.sigmoid as never;
-/**
- * 1 / (1 + exp(-x)).
- *
- * @see https://pytorch.org/docs/stable/generated/torch.sigmoid.html
- */
-export const special_expit: {
-  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
-} = fn.special_expit as never;
 /**
  * Gradient of sigmoid from its result.
  *
@@ -1643,6 +1918,22 @@ export const signbit: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.signbit as never;
 /**
+ * x * sigmoid(x).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.silu.html
+ */
+export const silu: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.silu as never;
+/**
+ * Gradient of silu.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.silu_backward.html
+ */
+export const silu_backward: {
+  (grad_output: Tensor, input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.silu_backward as never;
+/**
  * Sine.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.sin.html
@@ -1658,14 +1949,6 @@ export const sin: {
 export const sinc: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.sinc as never;
-/**
- * Normalized sinc: sin(pi x) / (pi x).
- *
- * @see https://pytorch.org/docs/stable/generated/torch.sinc.html
- */
-export const special_sinc: {
-  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
-} = fn.special_sinc as never;
 /**
  * Hyperbolic sine.
  *
@@ -1684,13 +1967,31 @@ export const slice: {
   (input: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
 } = fn.slice as never;
 /**
- * self * log1p(other), 0 where self is 0.
+ * exp(x) / sum(exp(x)) along a dimension.
  *
- * @see https://pytorch.org/docs/stable/generated/torch.xlog1py.html
+ * @see https://pytorch.org/docs/stable/generated/torch.softmax.html
  */
-export const special_xlog1py: {
-  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
-} = fn.special_xlog1py as never;
+export const softmax: {
+  (input: Tensor, dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+} = fn.softmax as never;
+/**
+ * log(1 + exp(beta x)) / beta; x itself above the threshold.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.softplus.html
+ */
+export const softplus: {
+  (input: Tensor, options?: { beta?: Scalar; threshold?: Scalar; out?: Tensor | null }): Tensor;
+  (input: Tensor, beta?: Scalar, threshold?: Scalar, options?: { beta?: Scalar; threshold?: Scalar; out?: Tensor | null }): Tensor;
+} = fn.softplus as never;
+/**
+ * Gradient of softplus.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.softplus_backward.html
+ */
+export const softplus_backward: {
+  (grad_output: Tensor, input: Tensor, beta: Scalar, threshold: Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.softplus_backward as never;
 /**
  * Parts of `split_size` along a dimension.
  *
@@ -1852,6 +2153,22 @@ export const tensordot: {
   (input: Tensor, other: Tensor, options?: { dims?: unknown; out?: Tensor | null }): Tensor;
   (input: Tensor, other: Tensor, dims?: unknown, options?: { dims?: unknown; out?: Tensor | null }): Tensor;
 } = fn.tensordot as never;
+/**
+ * x where it is above `threshold`, else `value`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.threshold.html
+ */
+export const threshold: {
+  (input: Tensor, threshold: Scalar, value: Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.threshold as never;
+/**
+ * Gradient of threshold.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.threshold_backward.html
+ */
+export const threshold_backward: {
+  (grad_output: Tensor, input: Tensor, threshold: Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.threshold_backward as never;
 /**
  * Repeats the tensor along each dimension.
  *

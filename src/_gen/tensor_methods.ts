@@ -371,6 +371,9 @@ export interface TensorMethods extends TensorApi {
   ceil(options?: { out?: Tensor | null }): Tensor;
   /** In-place form of `ceil`. */
   ceil_(): this;
+  /** In-place form of `celu`. */
+  celu_(options?: { alpha?: Scalar }): this;
+  celu_(alpha?: Scalar, options?: { alpha?: Scalar }): this;
   /**
    * Converts to torch.complex64.
    *
@@ -564,6 +567,16 @@ export interface TensorMethods extends TensorApi {
    */
   dsplit(sections: number): Tensor[];
   dsplit(indices: readonly number[]): Tensor[];
+  /**
+   * Exponential linear unit.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.elu.html
+   */
+  elu(options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar; out?: Tensor | null }): Tensor;
+  elu(alpha?: Scalar, scale?: Scalar, input_scale?: Scalar, options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar; out?: Tensor | null }): Tensor;
+  /** In-place form of `elu`. */
+  elu_(options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar }): this;
+  elu_(alpha?: Scalar, scale?: Scalar, input_scale?: Scalar, options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar }): this;
   /**
    * Elementwise equality.
    *
@@ -809,6 +822,20 @@ export interface TensorMethods extends TensorApi {
    */
   half(options?: { out?: Tensor | null }): Tensor;
   /**
+   * 0 within [-lambd, lambd], else x.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.hardshrink.html
+   */
+  hardshrink(options?: { lambd?: Scalar; out?: Tensor | null }): Tensor;
+  hardshrink(lambd?: Scalar, options?: { lambd?: Scalar; out?: Tensor | null }): Tensor;
+  /** In-place form of `hardsigmoid`. */
+  hardsigmoid_(): this;
+  /** In-place form of `hardswish`. */
+  hardswish_(): this;
+  /** In-place form of `hardtanh`. */
+  hardtanh_(options?: { min_val?: Scalar; max_val?: Scalar }): this;
+  hardtanh_(min_val?: Scalar, max_val?: Scalar, options?: { min_val?: Scalar; max_val?: Scalar }): this;
+  /**
    * The Heaviside step function.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.heaviside.html
@@ -913,6 +940,16 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `less_equal`. */
   less_equal_(other: Tensor | Scalar): this;
   /**
+   * x where positive, else negative_slope * x.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.leaky_relu.html
+   */
+  leaky_relu(options?: { negative_slope?: Scalar; out?: Tensor | null }): Tensor;
+  leaky_relu(negative_slope?: Scalar, options?: { negative_slope?: Scalar; out?: Tensor | null }): Tensor;
+  /** In-place form of `leaky_relu`. */
+  leaky_relu_(options?: { negative_slope?: Scalar }): this;
+  leaky_relu_(negative_slope?: Scalar, options?: { negative_slope?: Scalar }): this;
+  /**
    * Interpolates linearly: `self + weight * (end - self)`.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.lerp.html
@@ -952,6 +989,20 @@ export interface TensorMethods extends TensorApi {
   log2(options?: { out?: Tensor | null }): Tensor;
   /** In-place form of `log2`. */
   log2_(): this;
+  /**
+   * log(softmax(x)), computed stably.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.log_softmax.html
+   */
+  log_softmax(dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+  log_softmax(dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+  /**
+   * log(softmax(x)), computed stably.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.log_softmax.html
+   */
+  special_log_softmax(dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+  special_log_softmax(dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
    * log(exp(self) + exp(other)).
    *
@@ -1116,6 +1167,8 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.minimum.html
    */
   minimum(other: Tensor, options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `mish`. */
+  mish_(): this;
   /**
    * Matrix product.
    *
@@ -1317,6 +1370,12 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `pow`. */
   pow_(exponent: Tensor | Scalar): this;
   /**
+   * x where positive, else weight * x.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.prelu.html
+   */
+  prelu(weight: Tensor, options?: { out?: Tensor | null }): Tensor;
+  /**
    * The product of all elements.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.prod.html
@@ -1346,6 +1405,14 @@ export interface TensorMethods extends TensorApi {
   reciprocal(options?: { out?: Tensor | null }): Tensor;
   /** In-place form of `reciprocal`. */
   reciprocal_(): this;
+  /**
+   * max(x, 0).
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.relu.html
+   */
+  relu(options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `relu`. */
+  relu_(): this;
   /**
    * Python's modulus: the result has the sign of the divisor.
    *
@@ -1432,6 +1499,8 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.select_backward.html
    */
   select_backward(sizes: readonly number[], dim: number, index: number, options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `selu`. */
+  selu_(): this;
   /**
    * Returns the sign of each element.
    *
@@ -1482,6 +1551,8 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.signbit.html
    */
   signbit(options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `silu`. */
+  silu_(): this;
   /**
    * Sine.
    *
@@ -1527,6 +1598,20 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.slice_backward.html
    */
   slice_backward(sizes: readonly number[], dim: number, start: number | null, end: number | null, step: number, options?: { out?: Tensor | null }): Tensor;
+  /**
+   * exp(x) / sum(exp(x)) along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.softmax.html
+   */
+  softmax(dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+  softmax(dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+  /**
+   * exp(x) / sum(exp(x)) along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.softmax.html
+   */
+  special_softmax(dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+  special_softmax(dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
    * self * log1p(other), 0 where self is 0.
    *
@@ -1657,6 +1742,14 @@ export interface TensorMethods extends TensorApi {
   tensor_split(indices: readonly number[], dim?: number, options?: { dim?: number }): Tensor[];
   tensor_split(tensor_indices_or_sections: Tensor, options?: { dim?: number }): Tensor[];
   tensor_split(tensor_indices_or_sections: Tensor, dim?: number, options?: { dim?: number }): Tensor[];
+  /**
+   * x where it is above `threshold`, else `value`.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.threshold.html
+   */
+  threshold(threshold: Scalar, value: Scalar, options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `threshold`. */
+  threshold_(threshold: Scalar, value: Scalar): this;
   /**
    * Repeats the tensor along each dimension.
    *

@@ -144,6 +144,7 @@ export class OpNode extends Node {
     }
     const params = this.row.parsed.params;
     const c: Record<string, unknown> = {
+      node: this,
       grad: grads[0],
       grads,
       needs: (name: string) => this.wants(params.findIndex((p) => p.name === name)),
@@ -247,13 +248,21 @@ function attach(row: Row, node: OpNode, results: readonly Tensor[]): void {
 
 /** Runs a row on arguments in schema order. */
 export function runRow(row: Row, args: readonly unknown[]): unknown {
-  if (row.composite !== undefined) return runComposite(row, args);
+  if (row.composite !== undefined) return named(row, runComposite(row, args));
   if (row.view !== undefined) return runView(row, args);
   if (row.mutates) return runMutation(row, args);
   const recorded = mode.grad && row.derivative !== undefined && wantsGrad(row, args);
   const result = row.plain ? row.impl!(...args) : runImpl(row, args);
   if (recorded) recordResult(row, args, result);
   else if (mode.inference) markInference(result);
+  return named(row, result);
+}
+
+/** Gives results the names that the schema has for them: `x.max(1).values`. */
+function named(row: Row, result: unknown): unknown {
+  if (Array.isArray(result) && row.parsed.resultNames !== null) {
+    row.parsed.resultNames.forEach((name, i) => Object.defineProperty(result, name, { value: result[i] }));
+  }
   return result;
 }
 

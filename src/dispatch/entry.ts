@@ -45,7 +45,7 @@ function call(name: string, rows: readonly Row[], args: readonly unknown[]): unk
 }
 
 function takesDict(rows: readonly Row[]): boolean {
-  return rows.some((r) => r.parsed.params.at(-1)?.type === "Any");
+  return rows.some((r) => r.parsed.params.some((p) => p.type === "Dict"));
 }
 
 function mismatch(

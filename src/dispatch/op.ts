@@ -15,6 +15,8 @@ import { parseSchema, type Schema } from "./schema.ts";
 export interface Ctx {
   readonly grad: Tensor;
   readonly grads: readonly (Tensor | null)[];
+  /** The sizes of every tensor input in order, lists flattened. */
+  readonly node: { readonly inSizes: readonly (readonly number[])[] };
   /** Does the graph want the gradient of this input? */
   needs(name: string): boolean;
   /** The sizes of a tensor input, saved or not. */
@@ -48,6 +50,8 @@ export interface RowSpec {
   inplace?: boolean;
   /** `save: "input"` always; `save: { self: "other" }`: keep `self` only if `other` wants a gradient. */
   saves?: readonly string[] | Readonly<Record<string, string>>;
+  /** More arguments to keep, by the call's arguments. */
+  keeps?: (args: readonly unknown[]) => readonly string[];
   derivative?: Readonly<Record<string, Derivative>>;
   /** Results without a gradient besides those of integer dtype. */
   nonDifferentiableResults?: readonly number[];

@@ -20,7 +20,8 @@ import { formula } from "./elementwise.ts";
 
 type Sizes = readonly number[];
 
-const OPTIONS = "ScalarType? dtype=None, Any layout=None, Device? device=None, bool? pin_memory=None, bool requires_grad=False";
+/** The keywords that factories share. */
+export const OPTIONS = "ScalarType? dtype=None, Any layout=None, Device? device=None, bool? pin_memory=None, bool requires_grad=False";
 
 function checkSizes(size: Sizes): void {
   for (const s of size) {
@@ -37,7 +38,8 @@ export function fillTensor(t: Tensor, value: Scalar): Tensor {
   return t;
 }
 
-function filled(size: Sizes, value: Scalar | null, dtype: DType, backend: Backend, requiresGrad: boolean): Tensor {
+/** A new row-major tensor; `value` null: uninitialised. */
+export function filled(size: Sizes, value: Scalar | null, dtype: DType, backend: Backend, requiresGrad: boolean): Tensor {
   checkSizes(size);
   const t = emptyTensor(size, dtype, backend);
   if (value !== null) fillTensor(t, value);
@@ -55,7 +57,7 @@ const make = (name: string, value: Scalar | null, doc: string): RowSpec => ({
 });
 
 /** A new tensor with the layout of `like` if that is dense, else row-major. */
-function emptyLike(like: Tensor, dtype: DType, backend: Backend): Tensor {
+export function emptyLike(like: Tensor, dtype: DType, backend: Backend): Tensor {
   const t = emptyTensor(like.sizes, dtype, backend);
   if (!like.packed && isNonOverlappingAndDense(like.sizes, like.strides)) {
     t.strides = like.strides;

@@ -6,6 +6,11 @@
 import { install } from "../dispatch/entry.ts";
 import { fn } from "../dispatch/functions.ts";
 import type { Row, Table } from "../dispatch/op.ts";
+import { activations } from "./activation.ts";
+import { convolutions } from "./convolution.ts";
+import { losses } from "./softmax.ts";
+import { pooling } from "./pooling.ts";
+import { normalizations } from "./normalization.ts";
 import { arithmetic } from "./arithmetic.ts";
 import { copies } from "./copy.ts";
 import { creation } from "./creation.ts";
@@ -15,7 +20,7 @@ import { reductions } from "./reduction.ts";
 import { installTensorApi } from "./tensor_api.ts";
 import { views } from "./view.ts";
 
-const families: readonly Table[] = [creation, arithmetic, math, reductions, views, copies, matmuls];
+const families: readonly Table[] = [creation, arithmetic, math, reductions, views, copies, matmuls, activations, convolutions, losses, pooling, normalizations];
 
 /** Rows by operator name. */
 export const table: Readonly<Record<string, readonly Row[]>> = Object.assign({}, ...families);
