@@ -17,6 +17,8 @@ int32_t tc_pool_sync(int32_t limit) {
   return 1;
 }
 
+void tc_pool_stop(void) {}
+
 #else
 
 #include <stdatomic.h>
@@ -47,6 +49,7 @@ static struct {
   _Atomic uint32_t sleepers;  // workers asleep on claim
   _Alignas(64) _Atomic uint32_t active;  // threads in use, the caller included; idle workers beyond it sleep on it
   _Atomic uint32_t ready;                // workers that have checked in
+  _Atomic uint32_t stopped;              // 1: workers return
   _Atomic uint32_t failed;               // workers that trapped in the current job
 } pool = {.active = 1};
 
@@ -142,7 +145,7 @@ static void join(uint32_t chunks) {
 }
 
 static void worker_loop(void) {
-  for (;;) {
+  while (!atomic_load(&pool.stopped)) {
     const uint32_t active = atomic_load(&pool.active);
     if ((uint32_t)thread_index >= active) {
       sleep_on(&pool.active, active);
@@ -172,9 +175,19 @@ int32_t tc_pool_sync(int32_t limit) {
   return (int32_t)active;
 }
 
+// Ends all workers for good. Both words that they sleep on get values on which none would go to sleep.
+void tc_pool_stop(void) {
+  atomic_store(&pool.stopped, 1);
+  atomic_store(&pool.active, 0);
+  atomic_store(&pool.claim, 1);  // a chunk that nobody may take
+  wake(&pool.active, UINT32_MAX);
+  wake(unclaimed(), UINT32_MAX);
+}
+
 #ifdef __wasm__
 
-// A worker's life. The host has set its stack and its thread-local block. It calls this again if a body trapped.
+// A worker's life. The host has set its stack and its thread-local block. It calls this again if a body trapped;
+// a return is the end.
 __attribute__((export_name("tc_pool_worker"))) void tc_pool_worker(void) {
   worker_enter();
   worker_loop();
@@ -236,7 +249,8 @@ static void start_native_threads(void) {
 
 int tc_num_threads(void) {
   start_native_threads();
-  return (int)atomic_load_explicit(&pool.active, memory_order_relaxed);
+  const uint32_t active = atomic_load_explicit(&pool.active, memory_order_relaxed);
+  return active == 0 ? 1 : (int)active;
 }
 
 void tc_parallel_for(int64_t n, int64_t grain, tc_range_fn body, void *ctx) {

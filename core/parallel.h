@@ -29,4 +29,7 @@ int tc_num_threads(void);
 // Takes the threads that have checked in into use, at most `limit`; returns tc_num_threads(). Between kernels only.
 TC_EXPORT(tc_pool_sync) int32_t tc_pool_sync(int32_t limit);
 
+// Ends the workers: from then on everything runs on the calling thread. Between kernels only.
+TC_EXPORT(tc_pool_stop) void tc_pool_stop(void);
+
 #endif

@@ -326,13 +326,13 @@ export const paths = {
   manifest: join(root, "wasm", "manifest.json"),
 };
 
-export function makeManifest(tools: Toolchain, built: ReadonlyMap<Variant, Uint8Array>): Manifest {
+export function makeManifest(tools: Toolchain, sources: string, built: ReadonlyMap<Variant, Uint8Array>): Manifest {
   const each = <T>(value: (variant: Variant) => T) =>
     Object.fromEntries(VARIANTS.map((variant) => [variant, value(variant)])) as Record<Variant, T>;
   return {
     toolchain: tools.versions,
     flags: { compile: each(compileFlags), link: each(linkFlags), optimize: OPT_FLAGS },
-    sources: sourcesHash(),
+    sources,
     variants: each((variant) => {
       const bytes = built.get(variant);
       if (bytes === undefined) throw new Error(`${variant} was not built`);
@@ -358,6 +358,7 @@ async function main(args: string[]): Promise<void> {
   }
   mkdirSync(cacheDir, { recursive: true });
   const tools = await findToolchain();
+  const sources = sourcesHash();
   const built = new Map<Variant, Uint8Array>();
   const broken = new Set<string>();
   for (const variant of dev === null ? VARIANTS : [dev]) {
@@ -381,7 +382,11 @@ async function main(args: string[]): Promise<void> {
     writeAtomically(paths.embedded(variant), embedded);
     console.log(`${variant}: ${bytes.length} bytes, ${embedded.length} embedded`);
   }
-  writeAtomically(paths.manifest, JSON.stringify(makeManifest(tools, built), null, 2) + "\n");
+  writeAtomically(paths.manifest, JSON.stringify(makeManifest(tools, sources, built), null, 2) + "\n");
+  if (sourcesHash() !== sources) {
+    console.error("core/ changed during the build: the variants may differ, build again");
+    process.exitCode = 1;
+  }
 }
 
 if (process.argv[1] !== undefined && fileURLToPath(import.meta.url) === process.argv[1]) {

@@ -55,7 +55,7 @@ async function rebuild(manifest: Manifest): Promise<void> {
   }
   const built = new Map<Variant, Uint8Array>();
   for (const variant of VARIANTS) built.set(variant, (await build(tools, variant, { fresh: true })).bytes);
-  const fresh = makeManifest(tools, built);
+  const fresh = makeManifest(tools, manifest.sources, built);
   if (JSON.stringify(fresh.flags) !== JSON.stringify(manifest.flags)) {
     problems.push("scripts/build_wasm.ts has other flags than the manifest");
   }

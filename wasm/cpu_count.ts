@@ -1,10 +1,6 @@
 /** How many threads this process can keep busy. */
 
-import { builtinModule, granted } from "./env.ts";
-
-interface Fs {
-  readFileSync(path: string, encoding: "utf8"): string;
-}
+import { builtinModule, readTextFile } from "./env.ts";
 
 const navigatorLike = (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator;
 
@@ -14,16 +10,6 @@ export function logicalProcessors(): number {
   if (fromNavigator !== undefined) return Math.max(1, fromNavigator);
   const os = builtinModule<{ availableParallelism?(): number; cpus(): unknown[] }>("os"); // Node 20: no navigator
   return Math.max(1, os?.availableParallelism?.() ?? os?.cpus().length ?? 1);
-}
-
-/** A text file of the system, or undefined where it cannot be read without asking. */
-function systemFile(path: string): string | undefined {
-  if (!granted({ name: "read", path })) return undefined;
-  try {
-    return builtinModule<Fs>("fs")?.readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
 }
 
 /** Cores listed by Linux, counting the two hardware threads of a core once. */
@@ -50,8 +36,8 @@ function containerQuota(cpuMax: string): number | undefined {
  * be read.
  */
 export function defaultThreads(): number {
-  const cpuinfo = systemFile("/proc/cpuinfo");
-  const cpuMax = cpuinfo === undefined ? undefined : systemFile("/sys/fs/cgroup/cpu.max");
+  const cpuinfo = readTextFile("/proc/cpuinfo");
+  const cpuMax = cpuinfo === undefined ? undefined : readTextFile("/sys/fs/cgroup/cpu.max");
   return Math.min(
     logicalProcessors(),
     (cpuinfo === undefined ? undefined : physicalCores(cpuinfo)) ?? Infinity,

@@ -9,6 +9,8 @@ interface Zlib {
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   const fromBase64 = (Uint8Array as { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> }).fromBase64;
   if (fromBase64 !== undefined) return fromBase64.call(Uint8Array, text);
+  const buffer = (globalThis as { Buffer?: { from(text: string, encoding: "base64"): Uint8Array } }).Buffer;
+  if (buffer !== undefined) return new Uint8Array(buffer.from(text, "base64")); // Node before 25
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);

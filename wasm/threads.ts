@@ -77,7 +77,7 @@ export class ThreadPool {
   readonly #stacks: number;
   readonly #workers: WorkerHandle[] = [];
   #limit: number | undefined;
-  #requested = false;
+  #nextStart = 0;
   #settled = false;
   #reason: string | null;
 
@@ -98,14 +98,19 @@ export class ThreadPool {
   }
 
   /**
-   * Called before a launch that is worth sharing: starts the workers the first time, takes those that have checked
-   * in since into use, and returns how many threads there are. Costs nothing once all are there.
+   * Called before a launch that is worth sharing: starts workers, takes those that have checked in since into use,
+   * and returns how many threads there are. Costs nothing once all are there. Starting a worker blocks for some
+   * milliseconds, so they start one a call and take at most a third of the time.
    */
   request(): number {
     if (this.#settled) return this.count;
-    if (!this.#requested) {
-      this.#requested = true;
-      this.#start();
+    if (this.#workers.length < this.limit - 1 && this.#reason === null) {
+      const now = performance.now();
+      if (now >= this.#nextStart) {
+        this.#startOne();
+        const end = performance.now();
+        this.#nextStart = end + 2 * (end - now);
+      }
     }
     return this.#sync();
   }
@@ -116,27 +121,25 @@ export class ThreadPool {
       throw new RangeError("set_num_threads expects a positive integer");
     }
     this.#limit = Math.min(threads, this.max);
-    if (this.#requested) {
-      this.#start();
-      this.#sync();
-    }
+    if (this.max > 1) this.#sync();
     return this.#limit;
   }
 
   /** Blocks until the wanted threads are in use or `milliseconds` are over; for tests and benchmarks. */
   wait(milliseconds = 5000): number {
     const deadline = performance.now() + milliseconds;
-    while (this.request() < this.limit && !this.#settled && performance.now() < deadline);
+    while (this.#workers.length < this.limit - 1 && this.#reason === null) this.#startOne();
+    while (!this.#settled && performance.now() < deadline) this.#sync();
     return this.count;
   }
 
   info(): ThreadInfo {
     const { count, limit, max } = this;
     const started = this.#workers.length;
-    const ready = this.#requested ? this.#host.exports["tc_pool_ready"]?.() ?? 0 : 0;
+    const ready = this.max > 1 ? this.#host.exports["tc_pool_ready"]?.() ?? 0 : 0;
     let reason = this.#reason;
     if (reason === null && count < limit) {
-      reason = !this.#requested
+      reason = started === 0
         ? "workers start with the first large operation"
         : this.#failureText() || "workers are still starting";
     }
@@ -146,9 +149,9 @@ export class ThreadPool {
   /** Ends all workers: kernels run on this thread from now on. */
   terminate(): void {
     this.#reason = "threads were switched off";
-    this.max = 1;
-    this.#limit = 1;
-    this.#sync();
+    this.max = this.count = this.#limit = 1;
+    this.#settled = true;
+    this.#host.exports["tc_pool_stop"]?.();
     for (const worker of this.#workers.splice(0)) worker.terminate();
   }
 
@@ -164,25 +167,17 @@ export class ThreadPool {
     return this.count;
   }
 
-  #start(): void {
+  #startOne(): void {
     const { module, memory, exports } = this.#host;
     exports["tc_set_option"]?.(CALLER_SPINS_OPTION, mayBlock(memory) ? 0 : 1);
-    while (this.#workers.length < this.limit - 1) {
-      const base = this.#stacks + this.#workers.length * STACK_BYTES;
-      const start = {
-        module,
-        memory,
-        stackTop: base + STACK_BYTES,
-        tls: base,
-        failure: this.#host.addressOf("tc_pool_failure"),
-        failureBytes: FAILURE_BYTES,
-      };
-      try {
-        this.#workers.push(startWorker(start, (message) => this.#reason ??= message));
-      } catch (error) {
-        this.#reason = `no workers: ${error instanceof Error ? error.message : String(error)}`;
-        return;
-      }
+    const tls = this.#stacks + this.#workers.length * STACK_BYTES;
+    const stackTop = tls + STACK_BYTES;
+    const failure = this.#host.addressOf("tc_pool_failure");
+    try {
+      const start = { module, memory, stackTop, tls, failure, failureBytes: FAILURE_BYTES };
+      this.#workers.push(startWorker(start, (message) => this.#reason ??= message));
+    } catch (error) {
+      this.#reason = `no workers: ${error instanceof Error ? error.message : String(error)}`;
     }
   }
 

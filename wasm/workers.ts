@@ -40,6 +40,7 @@ const RUN = `function run({ module, memory, stackTop, tls, failure, failureBytes
     core.__stack_pointer.value = stackTop;
     try {
       core.tc_pool_worker();
+      return;
     } catch (error) {
       report(error);
       core.tc_pool_worker_failed();
@@ -48,7 +49,7 @@ const RUN = `function run({ module, memory, stackTop, tls, failure, failureBytes
 }
 `;
 const RUN_IN_NODE = `${RUN}run(require("node:worker_threads").workerData);`;
-const RUN_IN_WEB = `${RUN}onmessage = ({ data }) => run(data);`;
+const RUN_IN_WEB = `data:text/javascript,${encodeURIComponent(`${RUN}onmessage = ({ data }) => run(data);`)}`;
 
 interface NodeWorker {
   on(event: "error", listener: (error: unknown) => void): void;
@@ -98,13 +99,12 @@ function denoUnref(): ((worker: WebWorker) => void) | undefined {
 }
 
 function startWebWorker(
-  url: string,
-  unref: ((worker: WebWorker) => void) | undefined,
   start: WorkerStart,
   onError: (message: string) => void,
+  unref?: (worker: WebWorker) => void,
 ): WorkerHandle {
   if (WebWorkerClass === undefined) throw new Error("this runtime has no Worker");
-  const worker = new WebWorkerClass(url, { type: "module", name: "tstorch" });
+  const worker = new WebWorkerClass(RUN_IN_WEB, { type: "module", name: "tstorch" }); // Deno asks no permission
   worker.onerror = (event) => {
     event.preventDefault?.();
     onError(event.message ?? "the worker failed");
@@ -115,15 +115,15 @@ function startWebWorker(
 }
 
 /**
- * Starts one worker. Throws where the runtime has no workers or refuses one; `onError` hears of a worker that fails
- * later. None of it needs the program's event loop to turn.
+ * Starts one worker. Throws where the runtime has no workers or refuses one; `onError` hears of one that fails later.
+ * Outside browsers none of it needs the program's event loop to turn. It blocks the caller for some 5 (Node) to 15 ms
+ * (Deno); workers that start workers would not help, which takes Deno a second each.
  */
 export function startWorker(start: WorkerStart, onError: (message: string) => void): WorkerHandle {
-  const dataUrl = () => `data:text/javascript,${encodeURIComponent(RUN_IN_WEB)}`; // Deno asks no permission for it
   if (isDeno) {
     const unref = denoUnref();
-    if (unref !== undefined) return startWebWorker(dataUrl(), unref, start, onError);
+    if (unref !== undefined) return startWebWorker(start, onError, unref);
   }
   const node = builtinModule<NodeWorkerThreads>("worker_threads");
-  return node !== undefined ? startNodeWorker(node, start, onError) : startWebWorker(dataUrl(), undefined, start, onError);
+  return node !== undefined ? startNodeWorker(node, start, onError) : startWebWorker(start, onError);
 }

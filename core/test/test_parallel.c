@@ -109,11 +109,20 @@ static void limits(void) {
   CHECK_EQ(tc_pool_sync(TC_MAX_THREADS), all);
 }
 
+static void stop(void) {
+  int64_t job = 3;
+  tc_pool_stop();
+  CHECK_EQ(tc_num_threads(), 1);
+  tc_parallel_for(64, 1, square, &job);
+  CHECK_EQ(squares[63], 3 * 63);
+}
+
 int main(void) {
   every_element_once();
   many_small_jobs();
   after_sleep();
   nested();
   limits();
+  stop();
   return test_end();
 }
