@@ -77,7 +77,7 @@ WIDE(fma_plus_wide, a.v[i] * b.v[i] + (double)t, eight_wide a, eight_wide b, flo
 static int fma_is_fused(void) {
   static volatile const float near_one = 1 + 0x1p-12f, minus_square = -(1 + 0x1p-11f);
   const vf32 x = v_set_f32(near_one);
-  return v_all(v_fma(x, x, v_set_f32(minus_square)) == v_set_f32(0x1p-24f));
+  return v_all((vi32)(v_fma(x, x, v_set_f32(minus_square)) == v_set_f32(0x1p-24f)));
 }
 
 // ---- the other dtypes -----------------------------------------------------------------------------------------------
