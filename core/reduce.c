@@ -130,8 +130,9 @@ typedef struct {
 static void walk_to(const tc_reduce_args *a, walk *w, int64_t position) {
   w->offset = 0;
   for (int64_t d = 0; d < a->nreduce; d++) {
-    w->index[d] = position % a->red_shape[d];
-    position /= a->red_shape[d];
+    int64_t size = at_least(a->red_shape[d], 1);  // an empty space has no place to walk to
+    w->index[d] = position % size;
+    position /= size;
     w->offset += w->index[d] * a->red_in[d];
   }
 }

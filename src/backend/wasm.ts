@@ -69,7 +69,12 @@ class WasmBackend implements Backend {
 
   call(kernel: Kernel): number {
     const f = kernel.wasm ?? this.#resolve(kernel);
-    return f(this.#argBase);
+    try {
+      return f(this.#argBase);
+    } catch (e) {
+      this.core!.resetStack();
+      throw e instanceof WebAssembly.RuntimeError ? internalError(`${kernel.name} trapped: ${e.message}`) : e;
+    }
   }
 
   #resolve(kernel: Kernel): (args: number) => number {
