@@ -132,7 +132,7 @@ class Parser {
       const word = this.#next();
       if (word === "typedef") this.#typedef();
       else if (word === "TC_EXPORT") this.#kernel();
-      else if (word === "extern") while (this.#next() !== ";");
+      else if (word === "extern") { while (this.#next() !== ";"); }
       else if (word === "static") this.#skipFunction();
       else this.#fail(`cannot read a declaration that starts with ${word}`);
     }
@@ -218,7 +218,9 @@ class Parser {
     this.#expect(name, "(", "const");
     const args = this.#name();
     this.#expect("*", "a", ")", ";");
-    if (!this.#abi.structs.some((struct) => struct.name === args)) this.#fail(`${args} is not declared above ${name}`);
+    if (!this.#abi.structs.some((struct) => struct.name === args)) {
+      this.#fail(`${args} is not declared above ${name}`);
+    }
     this.#abi.kernels.push({ name, args, result });
   }
 }
@@ -279,7 +281,9 @@ export function parsePointwise(file: string, source: string): PointwiseOp[] {
       types: pick(TYPES, match?.[3]),
       cost: pick(COSTS, match?.[4]),
     };
-    if (ops.some(({ name }) => name === op.name)) throw new Error(`${file}:${i + 1}: ${op.name} stands there twice`);
+    if (ops.some(({ name }) => name === op.name)) {
+      throw new Error(`${file}:${i + 1}: ${op.name} stands there twice`);
+    }
     ops.push(op);
   });
   return ops;

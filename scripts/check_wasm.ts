@@ -48,7 +48,9 @@ async function rebuild(manifest: Manifest): Promise<void> {
   }
   if (JSON.stringify(tools.versions) !== JSON.stringify(manifest.toolchain)) {
     console.log(
-      `not compared: the tools are ${JSON.stringify(tools.versions)}, the manifest's ${JSON.stringify(manifest.toolchain)}.\n` +
+      `not compared: the tools are ${JSON.stringify(tools.versions)}, the manifest's ${
+        JSON.stringify(manifest.toolchain)
+      }.\n` +
         "Run npm run build:wasm and the tests: a fresh build must pass them.",
     );
     return;

@@ -93,7 +93,12 @@ export class Core {
     functions["tc_set_option"]?.(CHECKED_MEMORY_OPTION, isDeno ? 1 : 0);
     const stacks = Math.ceil(this.addressOf("__heap_base") / 64) * 64;
     this.heapBase = stacks + stackBytes(slots);
-    this.threads = new ThreadPool(this, slots, stacks, threaded ? null : "this build of the core has no threads");
+    this.threads = new ThreadPool(
+      this,
+      slots,
+      stacks,
+      threaded ? null : "this build of the core has no threads",
+    );
     this.refreshViews();
   }
 
@@ -151,7 +156,12 @@ function createMemory(
     throw new RangeError(`loadCore(): maxMemory must be at least ${initial * PAGE}, but got ${maxMemory}`);
   }
   let failure: unknown;
-  for (const maximum of [wanted, ...MAX_PAGES_FALLBACKS.filter((pages) => pages < wanted && pages >= initial)]) {
+  for (
+    const maximum of [
+      wanted,
+      ...MAX_PAGES_FALLBACKS.filter((pages) => pages < wanted && pages >= initial),
+    ]
+  ) {
     try {
       return [new WebAssembly.Memory({ initial, maximum, shared }), maximum];
     } catch (error) {

@@ -40,7 +40,10 @@ export function readTextFile(path: string): string | undefined {
   if (!granted({ name: "read", path })) return undefined;
   try {
     if (host.Deno !== undefined) return host.Deno.readTextFileSync(path);
-    return builtinModule<{ readFileSync(path: string, encoding: "utf8"): string }>("fs")?.readFileSync(path, "utf8");
+    return builtinModule<{ readFileSync(path: string, encoding: "utf8"): string }>("fs")?.readFileSync(
+      path,
+      "utf8",
+    );
   } catch {
     return undefined;
   }

@@ -17,7 +17,10 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-async function inflateByStream(packed: Uint8Array<ArrayBuffer>, byteLength: number): Promise<Uint8Array<ArrayBuffer>> {
+async function inflateByStream(
+  packed: Uint8Array<ArrayBuffer>,
+  byteLength: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   const stream = new DecompressionStream("deflate-raw");
   const writer = stream.writable.getWriter();
   // Not awaited: a write completes only when the other end is read, and reading reports a failure of either.

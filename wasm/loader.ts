@@ -35,7 +35,9 @@ function chooseVariant(features: Features, wanted: string | undefined): Variant 
     if (variant === undefined) {
       throw new Error(`TSTORCH_WASM_VARIANT: expected one of ${VARIANTS.join(", ")}, but got ${wanted}`);
     }
-    if (!supports(features, variant)) throw new Error(`this JavaScript engine cannot run the ${variant} core`);
+    if (!supports(features, variant)) {
+      throw new Error(`this JavaScript engine cannot run the ${variant} core`);
+    }
     return variant;
   }
   const variant = bestVariant(features);

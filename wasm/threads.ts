@@ -182,7 +182,11 @@ export class ThreadPool {
   }
 
   #failureText(): string {
-    const area = new Uint8Array(this.#host.memory.buffer, this.#host.addressOf("tc_pool_failure"), FAILURE_BYTES);
+    const area = new Uint8Array(
+      this.#host.memory.buffer,
+      this.#host.addressOf("tc_pool_failure"),
+      FAILURE_BYTES,
+    );
     const text = area.slice(0, area.indexOf(0)); // a copy: TextDecoder takes no shared memory in browsers
     return new TextDecoder().decode(text);
   }

@@ -72,7 +72,7 @@ class WasmBackend implements Backend {
     try {
       return f(this.#argBase);
     } catch (e) {
-      this.core!.resetStack();
+      this.core!.recover();
       throw e instanceof WebAssembly.RuntimeError ? internalError(`${kernel.name} trapped: ${e.message}`) : e;
     }
   }

@@ -1,14 +1,16 @@
 /** Writing argument structs by hand and launching kernels on a bare core. */
 
 import type { Core } from "../../wasm/loader.ts";
-import { type KernelName, KERNELS, SLOT, STRUCTS, type StructName } from "../../src/_gen/kernels.ts";
+import { type KernelName, KERNELS, SLOT, type StructName, STRUCTS } from "../../src/_gen/kernels.ts";
 
 /** Kinds of a struct's fields, by name. */
 function kinds(struct: StructName): Map<string, string> {
-  return new Map(STRUCTS[struct].fields.split(" ").map((field) => {
-    const [name, kind] = field.split(/[:[]/);
-    return [name as string, kind as string];
-  }));
+  return new Map(
+    STRUCTS[struct].fields.split(" ").map((field) => {
+      const [name, kind] = field.split(/[:[]/);
+      return [name as string, kind as string];
+    }),
+  );
 }
 
 /**
@@ -23,7 +25,11 @@ export function launch(core: Core, kernel: KernelName, fields: Record<string, nu
 }
 
 /** Only fills the argument area. */
-export function writeArguments(core: Core, kernel: KernelName, fields: Record<string, number | number[]>): void {
+export function writeArguments(
+  core: Core,
+  kernel: KernelName,
+  fields: Record<string, number | number[]>,
+): void {
   const struct = KERNELS[kernel].args;
   const kindOf = kinds(struct);
   const slots = SLOT[struct] as Record<string, number>;
@@ -40,7 +46,11 @@ export function writeArguments(core: Core, kernel: KernelName, fields: Record<st
 }
 
 /** Runs `kernel`'s workspace query for the given arguments. */
-export function scratchBytes(core: Core, kernel: KernelName, fields: Record<string, number | number[]>): number {
+export function scratchBytes(
+  core: Core,
+  kernel: KernelName,
+  fields: Record<string, number | number[]>,
+): number {
   writeArguments(core, kernel, fields);
   return Number(core.exports[`${kernel}_scratch`]?.(core.argBase));
 }

@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { bestVariant, type Core, instantiateCore, loadCore, probe, supports, VARIANTS } from "../../wasm/loader.ts";
+import {
+  bestVariant,
+  type Core,
+  instantiateCore,
+  loadCore,
+  probe,
+  supports,
+  VARIANTS,
+} from "../../wasm/loader.ts";
 import { KERNELS, SLOT, STATUS } from "../../src/_gen/kernels.ts";
 import { launch } from "./launch.ts";
 import { pointwiseF32 } from "./pointwise.ts";
@@ -36,13 +44,20 @@ describe("builds", () => {
     }
   });
 
-  test.each([["simd", "simd-mt"], ["relaxed", "relaxed-mt"]] as const)("%s and %s agree to the bit", async (a, b) => {
-    expect(someNumbers(await loadCore({ variant: a }))).toEqual(someNumbers(await loadCore({ variant: b })));
-  });
+  test.each([["simd", "simd-mt"], ["relaxed", "relaxed-mt"]] as const)(
+    "%s and %s agree to the bit",
+    async (a, b) => {
+      expect(someNumbers(await loadCore({ variant: a }))).toEqual(
+        someNumbers(await loadCore({ variant: b })),
+      );
+    },
+  );
 
   test.each(VARIANTS)("%s exports every kernel of the headers", async (variant) => {
     const { exports } = await loadCore({ variant });
-    const declared = Object.entries(KERNELS).flatMap(([name, { scratch }]) => scratch ? [name, `${name}_scratch`] : [name]);
+    const declared = Object.entries(KERNELS).flatMap(([name, { scratch }]) =>
+      scratch ? [name, `${name}_scratch`] : [name]
+    );
     expect(declared.filter((name) => typeof exports[name] !== "function")).toEqual([]);
   });
 
@@ -59,7 +74,11 @@ describe("builds", () => {
     const { module } = await loadCore({ variant: "relaxed" });
     const core = instantiateCore(module);
     expect(core.variant).toBe("relaxed");
-    expect(core.threads.info()).toMatchObject({ count: 1, max: 1, reason: "this build of the core has no threads" });
+    expect(core.threads.info()).toMatchObject({
+      count: 1,
+      max: 1,
+      reason: "this build of the core has no threads",
+    });
     expect(core.threads.request()).toBe(1);
     expect(someNumbers(core)).toEqual(someNumbers(await loadCore({ module })));
   });
@@ -105,17 +124,20 @@ describe("memory", () => {
     );
   });
 
-  test.each(["relaxed", "relaxed-mt"] as const)("%s works above 2 GiB, and only touched pages count", async (variant) => {
-    const core = await loadCore({ variant });
-    const rss = process.memoryUsage.rss();
-    expect(core.grow(3 * 2 ** 30)).toBe(true);
-    const x = core.byteLength - (1 << 20);
-    expect(x).toBeGreaterThan(2 ** 31);
-    core.f32.fill(20.5, x / 4, x / 4 + 1000);
-    expect(pointwiseF32(core, "add", 1000, x + 4096, x, x)).toBe(STATUS.OK);
-    expect(core.f32.slice(x / 4 + 1024, x / 4 + 2025)).toEqual(new Float32Array(1001).fill(41, 0, 1000));
-    expect(process.memoryUsage.rss() - rss).toBeLessThan(64 << 20);
-  });
+  test.each(["relaxed", "relaxed-mt"] as const)(
+    "%s works above 2 GiB, and only touched pages count",
+    async (variant) => {
+      const core = await loadCore({ variant });
+      const rss = process.memoryUsage.rss();
+      expect(core.grow(3 * 2 ** 30)).toBe(true);
+      const x = core.byteLength - (1 << 20);
+      expect(x).toBeGreaterThan(2 ** 31);
+      core.f32.fill(20.5, x / 4, x / 4 + 1000);
+      expect(pointwiseF32(core, "add", 1000, x + 4096, x, x)).toBe(STATUS.OK);
+      expect(core.f32.slice(x / 4 + 1024, x / 4 + 2025)).toEqual(new Float32Array(1001).fill(41, 0, 1000));
+      expect(process.memoryUsage.rss() - rss).toBeLessThan(64 << 20);
+    },
+  );
 });
 
 describe("errors", () => {

@@ -5,7 +5,13 @@ import type { Core } from "../../wasm/loader.ts";
 import { launch } from "./launch.ts";
 
 /** out[i] = op(inputs[i]...) for `count` elements at the given addresses; returns the status. */
-export function pointwiseF32(core: Core, op: PointwiseName, count: number, out: number, ...inputs: number[]): number {
+export function pointwiseF32(
+  core: Core,
+  op: PointwiseName,
+  count: number,
+  out: number,
+  ...inputs: number[]
+): number {
   const operands = [out, ...inputs];
   return launch(core, "tc_pointwise", {
     op: POINTWISE[op].op,

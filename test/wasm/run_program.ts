@@ -10,7 +10,11 @@ import { build } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "..", "..");
 
-async function command(runtime: "node" | "deno", program: string, flags: string[]): Promise<[string, string[]]> {
+async function command(
+  runtime: "node" | "deno",
+  program: string,
+  flags: string[],
+): Promise<[string, string[]]> {
   const source = join(here, program);
   if (runtime === "deno") return [join(root, "node_modules/.bin/deno"), ["run", ...flags, source]];
   const outfile = join(root, "build", "test", `${program.replaceAll("/", "_")}.${process.pid}.mjs`);

@@ -113,7 +113,9 @@ describe("working", () => {
         "Error: a thread of the tstorch core failed: RuntimeError: memory access out of bounds",
       ]).toContain(message);
     }
-    expect(messages.has("Error: a thread of the tstorch core failed: RuntimeError: memory access out of bounds")).toBe(true);
+    expect(
+      messages.has("Error: a thread of the tstorch core failed: RuntimeError: memory access out of bounds"),
+    ).toBe(true);
     expect(core.threads.info()).toMatchObject({ count: 4, ready: 3, reason: null });
     for (let i = 0; i < 10; i++) expect(firstDifference(tanhOfRamp(core), expected)).toBe(-1);
   });
@@ -124,7 +126,12 @@ describe("working", () => {
     core.threads.setLimit(3);
     core.threads.wait(10_000);
     core.threads.terminate();
-    expect(core.threads.info()).toMatchObject({ count: 1, limit: 1, max: 1, reason: "threads were switched off" });
+    expect(core.threads.info()).toMatchObject({
+      count: 1,
+      limit: 1,
+      max: 1,
+      reason: "threads were switched off",
+    });
     expect(firstDifference(tanhOfRamp(core), expected)).toBe(-1);
     expect(core.threads.request()).toBe(1);
   });
@@ -145,14 +152,18 @@ describe.each(["node", "deno"] as const)("a program in %s", (runtime) => {
     });
     expect(output).toBe("simd-mt 5\n");
     const wrong = await runProgram(runtime, "programs/environment.ts", { TSTORCH_WASM_VARIANT: "avx" });
-    expect(wrong.output).toBe("TSTORCH_WASM_VARIANT: expected one of relaxed-mt, simd-mt, relaxed, simd, but got avx\n");
+    expect(wrong.output).toBe(
+      "TSTORCH_WASM_VARIANT: expected one of relaxed-mt, simd-mt, relaxed, simd, but got avx\n",
+    );
     const none = await runProgram(runtime, "programs/environment.ts", { TSTORCH_NUM_THREADS: "many" });
     expect(none.output).toBe("TSTORCH_NUM_THREADS: expected a positive integer, but got many\n");
   }, 30_000);
 });
 
 test("Deno is never asked for a permission", async () => {
-  const { status, output } = await runProgram("deno", "programs/threads.ts", { TSTORCH_NUM_THREADS: "7" }, ["--no-prompt"]);
+  const { status, output } = await runProgram("deno", "programs/threads.ts", { TSTORCH_NUM_THREADS: "7" }, [
+    "--no-prompt",
+  ]);
   expect(output).toMatch(/^threads 3\n/);
   expect(status).toBe(0);
 }, 30_000);

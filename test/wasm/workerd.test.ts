@@ -29,7 +29,9 @@ test("a Worker runs the core from an imported module", async () => {
   copyFileSync(join(root, "wasm/built/tstorch-relaxed.wasm"), join(folder, "core.wasm"));
   writeFileSync(join(folder, "config.capnp"), CONFIG);
   const workerd = join(root, "node_modules/.bin/workerd");
-  const { stdout } = await promisify(execFile)(workerd, ["test", join(folder, "config.capnp")], { timeout: 20_000 });
+  const { stdout } = await promisify(execFile)(workerd, ["test", join(folder, "config.capnp")], {
+    timeout: 20_000,
+  });
   expect(JSON.parse(stdout)).toEqual({
     status: 0,
     result: 9,
