@@ -41,12 +41,12 @@
     int act; /* tc_activation */                                                                                  \
   } tc_gemm_out_##T;                                                                                              \
                                                                                                                   \
-  /* Packs `lanes` rows of A into panels of TC_GEMM_ROWS (columns of B into panels of TC_GEMM_COLS), k deep; the   */ \
-  /* last panel is padded with zeros. Panels are k * width elements apart.                                        */ \
-  void tc_gemm_pack_rows_##T(R *to, const R *from, ptrdiff_t lane_stride, ptrdiff_t k_stride, ptrdiff_t lanes,    \
-                             ptrdiff_t k);                                                                        \
-  void tc_gemm_pack_cols_##T(R *to, const R *from, ptrdiff_t lane_stride, ptrdiff_t k_stride, ptrdiff_t lanes,    \
-                             ptrdiff_t k);                                                                        \
+  /* Packs `lanes` rows of A into panels of TC_GEMM_ROWS (columns of B into panels of TC_GEMM_COLS), k deep and    */ \
+  /* `panel` elements apart; the last panel is padded with zeros.                                                 */ \
+  void tc_gemm_pack_rows_##T(R *to, ptrdiff_t panel, const R *from, ptrdiff_t lane_stride, ptrdiff_t k_stride,    \
+                             ptrdiff_t lanes, ptrdiff_t k);                                                       \
+  void tc_gemm_pack_cols_##T(R *to, ptrdiff_t panel, const R *from, ptrdiff_t lane_stride, ptrdiff_t k_stride,    \
+                             ptrdiff_t lanes, ptrdiff_t k);                                                       \
                                                                                                                   \
   /* A block of C on the calling thread. */                                                                       \
   void tc_gemm_block_##T(const tc_panels_##T *a, const tc_panels_##T *b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,   \

@@ -42,21 +42,21 @@ TC_INLINE void pack_panel(R *restrict to, const R *restrict from, ptrdiff_t lane
   }
 }
 
-TC_INLINE void pack(R *to, const R *from, ptrdiff_t lane_stride, ptrdiff_t k_stride, ptrdiff_t lanes, ptrdiff_t k,
-                    const ptrdiff_t width) {
-  for (; lanes > 0; lanes -= width, from += width * lane_stride, to += width * k) {
+TC_INLINE void pack(R *to, ptrdiff_t panel, const R *from, ptrdiff_t lane_stride, ptrdiff_t k_stride, ptrdiff_t lanes,
+                    ptrdiff_t k, const ptrdiff_t width) {
+  for (; lanes > 0; lanes -= width, from += width * lane_stride, to += panel) {
     pack_panel(to, from, lane_stride, k_stride, lanes < width ? lanes : width, k, width);
   }
 }
 
-void NAME(tc_gemm_pack_rows)(R *to, const R *from, ptrdiff_t lane_stride, ptrdiff_t k_stride, ptrdiff_t lanes,
-                             ptrdiff_t k) {
-  pack(to, from, lane_stride, k_stride, lanes, k, ROWS);
+void NAME(tc_gemm_pack_rows)(R *to, ptrdiff_t panel, const R *from, ptrdiff_t lane_stride, ptrdiff_t k_stride,
+                             ptrdiff_t lanes, ptrdiff_t k) {
+  pack(to, panel, from, lane_stride, k_stride, lanes, k, ROWS);
 }
 
-void NAME(tc_gemm_pack_cols)(R *to, const R *from, ptrdiff_t lane_stride, ptrdiff_t k_stride, ptrdiff_t lanes,
-                             ptrdiff_t k) {
-  pack(to, from, lane_stride, k_stride, lanes, k, COLS);
+void NAME(tc_gemm_pack_cols)(R *to, ptrdiff_t panel, const R *from, ptrdiff_t lane_stride, ptrdiff_t k_stride,
+                             ptrdiff_t lanes, ptrdiff_t k) {
+  pack(to, panel, from, lane_stride, k_stride, lanes, k, COLS);
 }
 
 static R activate(R v, int act) {
@@ -88,6 +88,8 @@ void NAME(tc_gemm_store)(const NAME(tc_gemm_out) *out, ptrdiff_t i, ptrdiff_t j,
       if (bias) {
         if (out->bias_cs == 1) {
           v += v_load(bias + l);
+        } else if (out->bias_cs == 0) {
+          v += SET(*bias);
         } else {
           for (int e = 0; e < LANES; e++) v[e] += bias[(l + e) * out->bias_cs];
         }
@@ -103,14 +105,16 @@ void NAME(tc_gemm_store)(const NAME(tc_gemm_out) *out, ptrdiff_t i, ptrdiff_t j,
   }
 }
 
-// What a block's tiles have in common, worked out once.
-typedef enum { STORE_SUM, ADD_SUM, STORE_GENERAL } store_kind;
+// What is left to do with the sums of a whole tile, where that is something simple.
+typedef struct {
+  bool simple, add, column_bias, row_bias, relu;
+} finish;
 
-TC_INLINE void store_tile(const NAME(tc_gemm_out) *out, store_kind kind, ptrdiff_t i, ptrdiff_t j, ptrdiff_t rows,
+TC_INLINE void store_tile(const NAME(tc_gemm_out) *out, finish f, ptrdiff_t i, ptrdiff_t j, ptrdiff_t rows,
                           ptrdiff_t cols, const V *raw) {
   V unraveled[ROWS][COLS / LANES];
   UNRAVEL(raw, unraveled);
-  if (kind == STORE_GENERAL || rows < ROWS || cols < COLS) {
+  if (!f.simple || rows < ROWS || cols < COLS) {
     R sums[ROWS][COLS];
     memcpy(sums, unraveled, sizeof sums);
     for (ptrdiff_t r = 0; r < rows; r++) NAME(tc_gemm_store)(out, i + r, j, sums[r], cols);
@@ -119,18 +123,27 @@ TC_INLINE void store_tile(const NAME(tc_gemm_out) *out, store_kind kind, ptrdiff
   R *c = out->c + i * out->rs + j;
   for (int r = 0; r < ROWS; r++, c += out->rs) {
     for (int h = 0; h < COLS / LANES; h++) {
-      const V v = unraveled[r][h];
-      v_store(c + h * LANES, kind == ADD_SUM ? v + v_load(c + h * LANES) : v);
+      V v = unraveled[r][h];
+      if (f.add) v += v_load(c + h * LANES);
+      if (f.column_bias) v += v_load(out->bias + (i + r) * out->bias_rs + j + h * LANES);
+      if (f.row_bias) v += SET(out->bias[(i + r) * out->bias_rs]);
+      if (f.relu) v = v_select(v < SET(0), SET(0), v);
+      v_store(c + h * LANES, v);
     }
   }
 }
 
 void NAME(tc_gemm_block)(const NAME(tc_panels) *a, const NAME(tc_panels) *b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
                          const NAME(tc_gemm_out) *out) {
-  const store_kind kind = out->cs != 1 || out->alpha != 1 || out->bias || out->act ? STORE_GENERAL
-                          : out->beta == 0                                         ? STORE_SUM
-                          : out->beta == 1                                         ? ADD_SUM
-                                                                                   : STORE_GENERAL;
+  const bool bias = out->bias != NULL;
+  const finish f = {
+      .simple = out->cs == 1 && out->alpha == 1 && (out->beta == 0 || out->beta == 1) &&
+                (!bias || out->bias_cs == 0 || out->bias_cs == 1) && (out->act == TC_ACT_NONE || out->act == TC_ACT_RELU),
+      .add = out->beta == 1,
+      .column_bias = bias && out->bias_cs == 1,
+      .row_bias = bias && out->bias_cs == 0,
+      .relu = out->act == TC_ACT_RELU,
+  };
   V raw[ROWS * COLS / LANES];
   for (ptrdiff_t j = 0; j < n; j += COLS) {
     const ptrdiff_t cols = n - j < COLS ? n - j : COLS;
@@ -142,7 +155,7 @@ void NAME(tc_gemm_block)(const NAME(tc_panels) *a, const NAME(tc_panels) *b, ptr
       const bool a_tail = a->tail && rows < ROWS;
       const R *a_data = a_tail ? a->tail : a->data + i / ROWS * a->panel;
       TILE(k, a_data, a_tail ? ROWS : a->step, b_data, b_step, raw);
-      store_tile(out, kind, i, j, rows, cols, raw);
+      store_tile(out, f, i, j, rows, cols, raw);
     }
   }
 }

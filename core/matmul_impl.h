@@ -218,7 +218,7 @@ static void pack_panels(void *ctx, int64_t begin, int64_t end, int thread) {
   if (begin < row_end) {
     const ptrdiff_t first = t->s->direct_a ? t->m / ROWS * ROWS : (ptrdiff_t)begin * ROWS;
     const ptrdiff_t last = t->s->direct_a ? t->m : min(row_end * ROWS, t->m);
-    NAME(tc_gemm_pack_rows)(t->a + (t->s->direct_a ? 0 : first * t->k),
+    NAME(tc_gemm_pack_rows)(t->a + (t->s->direct_a ? 0 : first * t->k), ROWS * t->k,
                             p->a + (t->m0 + first) * p->a_rs + t->k0 * p->a_cs, p->a_rs, p->a_cs, last - first, t->k);
   }
   const ptrdiff_t col_begin = begin > row_panels ? (ptrdiff_t)begin - row_panels : 0;
@@ -226,7 +226,7 @@ static void pack_panels(void *ctx, int64_t begin, int64_t end, int thread) {
   if (col_begin < col_end) {
     const ptrdiff_t first = t->s->direct_b ? t->n / COLS * COLS : col_begin * COLS;
     const ptrdiff_t last = t->s->direct_b ? t->n : min(col_end * COLS, t->n);
-    NAME(tc_gemm_pack_cols)(t->b + (t->s->direct_b ? 0 : first * t->k),
+    NAME(tc_gemm_pack_cols)(t->b + (t->s->direct_b ? 0 : first * t->k), COLS * t->k,
                             p->b + (t->n0 + first) * p->b_cs + t->k0 * p->b_rs, p->b_cs, p->b_rs, last - first, t->k);
   }
 }
