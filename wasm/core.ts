@@ -168,7 +168,10 @@ function createMemory(
       failure = error; // no address space for that many
     }
   }
-  throw failure;
+  throw new Error(
+    "tstorch cannot reserve address space for its memory (on Linux, ulimit -v may be too low: Node takes 10 GiB)",
+    { cause: failure },
+  );
 }
 
 /** Instantiates a compiled core. Synchronous. */

@@ -31,17 +31,6 @@ function validates(probe: keyof typeof PROBES): boolean {
   return WebAssembly.validate(new Uint8Array(PROBES[probe]));
 }
 
-function sharedMemoryWorks(): boolean {
-  // A browser page that is not cross-origin isolated has neither.
-  if (typeof SharedArrayBuffer === "undefined") return false;
-  try {
-    new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-    return validates("threads");
-  } catch {
-    return false;
-  }
-}
-
 export interface Features {
   simd: boolean;
   relaxed: boolean;
@@ -54,7 +43,10 @@ export async function probe(): Promise<Features> {
     const v8 = await nodeModule<{ setFlagsFromString?(flags: string): void }>("v8");
     v8?.setFlagsFromString?.("--experimental-wasm-relaxed-simd");
   }
-  return { simd: validates("simd"), relaxed: validates("relaxed"), threads: sharedMemoryWorks() };
+  // A browser page that is not cross-origin isolated has no SharedArrayBuffer. No memory is made to try it out: each
+  // takes gigabytes of address space until it is collected.
+  const threads = typeof SharedArrayBuffer !== "undefined" && validates("threads");
+  return { simd: validates("simd"), relaxed: validates("relaxed"), threads };
 }
 
 /** The fastest variant that the engine supports, or null without SIMD. */

@@ -49,7 +49,17 @@ const RUN = `function run({ module, memory, stackTop, tls, failure, failureBytes
 }
 `;
 const RUN_IN_NODE = `${RUN}run(require("node:worker_threads").workerData);`;
-const RUN_IN_WEB = `data:text/javascript,${encodeURIComponent(`${RUN}onmessage = ({ data }) => run(data);`)}`;
+const RUN_IN_WEB = `${RUN}onmessage = ({ data }) => run(data);`;
+
+/**
+ * The address of the web worker's program. Deno asks no permission for a data: URL; in a browser a worker from one has
+ * an origin of its own, which may not share memory, so there it is a blob.
+ */
+function webWorkerUrl(): string {
+  return isDeno
+    ? `data:text/javascript,${encodeURIComponent(RUN_IN_WEB)}`
+    : URL.createObjectURL(new Blob([RUN_IN_WEB], { type: "text/javascript" }));
+}
 
 interface NodeWorker {
   on(event: "error", listener: (error: unknown) => void): void;
@@ -104,7 +114,7 @@ function startWebWorker(
   unref?: (worker: WebWorker) => void,
 ): WorkerHandle {
   if (WebWorkerClass === undefined) throw new Error("this runtime has no Worker");
-  const worker = new WebWorkerClass(RUN_IN_WEB, { type: "module", name: "tstorch" }); // Deno asks no permission
+  const worker = new WebWorkerClass(webWorkerUrl(), { type: "module", name: "tstorch" });
   worker.onerror = (event) => {
     event.preventDefault?.();
     onError(event.message ?? "the worker failed");
