@@ -62,6 +62,7 @@ function resultType(s: Schema): string {
   if (s.returns === "int[]") return "number[]";
   if (s.returns === "Scalar") return "Scalar";
   if (s.returns === "()") return "void";
+  if (s.returns === "Any") return "any";
   if (s.resultNames !== null) {
     const named = s.resultNames.map((n) => `readonly ${n}: Tensor`).join("; ");
     return `[${s.resultNames.map((n) => `${n}: Tensor`).join(", ")}] & { ${named} }`;
@@ -137,7 +138,14 @@ function functionsFile(home: string): string {
     "",
   ];
   for (const name of Object.keys(table).sort()) {
-    const rows = table[name]!.filter((r) => r.only !== "method" && !r.mutates);
+    const inplace = table[name]!.filter((r) => r.inplace);
+    for (const n of inplace.length > 0 ? [name, ...inplace.flatMap((r) => r.aliases ?? [])] : []) {
+      if (homeOf(n, inplace) !== home) continue;
+      const lines = inplace.flatMap((r) => signature(r, 0, false).map((l) => `  ${l}`));
+      const short = n.replace(new RegExp(`^${home}_`), "");
+      out.push(`/** In-place form of \`${n}\`. */`, `export const ${short}_: {\n${lines.join("\n")}\n} = fn.${n}_ as never;`);
+    }
+    const rows = table[name]!.filter((r) => r.only !== "method");
     if (rows.length === 0) continue;
     const lines = rows.flatMap((r) => signature(r, 0, true).map((l) => `  ${l}`));
     for (const n of [name, ...rows.flatMap((r) => r.aliases ?? [])]) {

@@ -8,6 +8,10 @@ export * from "./ops/from_data_api.ts";
 export * as linalg from "./_gen/linalg.ts";
 export * as special from "./_gen/special.ts";
 export * as fft from "./_gen/fft.ts";
+export * as autograd from "./autograd/mod.ts";
+export * as nn from "./nn/mod.ts";
+export * as optim from "./optim/mod.ts";
+export * as utils from "./utils/mod.ts";
 export { Tensor } from "./tensor.ts";
 export {
   bfloat16,
@@ -57,4 +61,35 @@ export {
   no_grad,
   set_grad_enabled,
 } from "./autograd/grad_mode.ts";
+export {
+  default_generator,
+  fork_rng,
+  Generator,
+  get_rng_state,
+  initial_seed,
+  manual_seed,
+  seed,
+  set_rng_state,
+} from "./random.ts";
+export { load, save, save_to_bytes } from "./serialization.ts";
 export { set_printoptions } from "./tensor_str.ts";
+export {
+  finfo,
+  get_num_interop_threads,
+  get_num_threads,
+  iinfo,
+  is_complex,
+  is_floating_point,
+  is_nonzero,
+  is_storage,
+  is_tensor,
+  memory_stats,
+  memory_summary,
+  numel,
+  scope,
+  set_memory_limit,
+  set_num_threads,
+  show_config,
+  version,
+  __version__,
+} from "./config.ts";

@@ -10,6 +10,14 @@ import { fn } from "../dispatch/functions.ts";
 import type { Tensor } from "../tensor.ts";
 import "../ops/table.ts";
 
+/** In-place form of `abs`. */
+export const abs_: {
+  (input: Tensor): Tensor;
+} = fn.abs_ as never;
+/** In-place form of `absolute`. */
+export const absolute_: {
+  (input: Tensor): Tensor;
+} = fn.absolute_ as never;
 /**
  * Returns the absolute value of each element.
  *
@@ -26,6 +34,14 @@ export const abs: {
 export const absolute: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.absolute as never;
+/** In-place form of `acos`. */
+export const acos_: {
+  (input: Tensor): Tensor;
+} = fn.acos_ as never;
+/** In-place form of `arccos`. */
+export const arccos_: {
+  (input: Tensor): Tensor;
+} = fn.arccos_ as never;
 /**
  * Arccosine.
  *
@@ -42,6 +58,14 @@ export const acos: {
 export const arccos: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.arccos as never;
+/** In-place form of `acosh`. */
+export const acosh_: {
+  (input: Tensor): Tensor;
+} = fn.acosh_ as never;
+/** In-place form of `arccosh`. */
+export const arccosh_: {
+  (input: Tensor): Tensor;
+} = fn.arccosh_ as never;
 /**
  * Inverse hyperbolic cosine.
  *
@@ -106,6 +130,10 @@ export const adaptive_max_pool2d: {
 export const adaptive_max_pool3d: {
   (input: Tensor, output_size: unknown): [Tensor, Tensor];
 } = fn.adaptive_max_pool3d as never;
+/** In-place form of `add`. */
+export const add_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;
+} = fn.add_ as never;
 /**
  * Adds `other`, scaled by `alpha`, to `self`.
  *
@@ -114,6 +142,10 @@ export const adaptive_max_pool3d: {
 export const add: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.add as never;
+/** In-place form of `addbmm`. */
+export const addbmm_: {
+  (input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
+} = fn.addbmm_ as never;
 /**
  * `beta * self + alpha * sum(batch1 @ batch2)`.
  *
@@ -122,6 +154,10 @@ export const add: {
 export const addbmm: {
   (input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.addbmm as never;
+/** In-place form of `addcdiv`. */
+export const addcdiv_: {
+  (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
+} = fn.addcdiv_ as never;
 /**
  * `self + value * tensor1 / tensor2`.
  *
@@ -130,6 +166,10 @@ export const addbmm: {
 export const addcdiv: {
   (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.addcdiv as never;
+/** In-place form of `addcmul`. */
+export const addcmul_: {
+  (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
+} = fn.addcmul_ as never;
 /**
  * `self + value * tensor1 * tensor2`.
  *
@@ -138,6 +178,10 @@ export const addcdiv: {
 export const addcmul: {
   (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.addcmul as never;
+/** In-place form of `addmm`. */
+export const addmm_: {
+  (input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
+} = fn.addmm_ as never;
 /**
  * `beta * self + alpha * (mat1 @ mat2)`.
  *
@@ -146,6 +190,10 @@ export const addcmul: {
 export const addmm: {
   (input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.addmm as never;
+/** In-place form of `addmv`. */
+export const addmv_: {
+  (input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
+} = fn.addmv_ as never;
 /**
  * `beta * self + alpha * (mat @ vec)`.
  *
@@ -154,6 +202,10 @@ export const addmm: {
 export const addmv: {
   (input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.addmv as never;
+/** In-place form of `addr`. */
+export const addr_: {
+  (input: Tensor, vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
+} = fn.addr_ as never;
 /**
  * `beta * self + alpha * outer(vec1, vec2)`.
  *
@@ -197,6 +249,22 @@ export const allclose: {
   (input: Tensor, other: Tensor, options?: { rtol?: number | PyFloat; atol?: number | PyFloat; equal_nan?: boolean }): boolean;
   (input: Tensor, other: Tensor, rtol?: number | PyFloat, atol?: number | PyFloat, equal_nan?: boolean, options?: { rtol?: number | PyFloat; atol?: number | PyFloat; equal_nan?: boolean }): boolean;
 } = fn.allclose as never;
+/**
+ * Dropout that keeps mean and variance of self-normalizing activations.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.alpha_dropout.html
+ */
+export const alpha_dropout: {
+  (input: Tensor, p: number | PyFloat, train: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn.alpha_dropout as never;
+/**
+ * Dropout that keeps mean and variance of self-normalizing activations.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.alpha_dropout_.html
+ */
+export const alpha_dropout_: {
+  (input: Tensor, p: number | PyFloat, train: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn.alpha_dropout_ as never;
 /**
  * The maximum over the given dimensions; equal values share the gradient.
  *
@@ -262,6 +330,15 @@ export const argmin: {
   (input: Tensor, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
 } = fn.argmin as never;
 /**
+ * The indices that sort along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.argsort.html
+ */
+export const argsort: {
+  (input: Tensor, options?: { dim?: number; descending?: boolean; stable?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim?: number, descending?: boolean, options?: { dim?: number; descending?: boolean; stable?: boolean; out?: Tensor | null }): Tensor;
+} = fn.argsort as never;
+/**
  * A view with any sizes, strides and offset.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.as_strided.html
@@ -270,6 +347,14 @@ export const as_strided: {
   (input: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
   (input: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null, options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
 } = fn.as_strided as never;
+/** In-place form of `asin`. */
+export const asin_: {
+  (input: Tensor): Tensor;
+} = fn.asin_ as never;
+/** In-place form of `arcsin`. */
+export const arcsin_: {
+  (input: Tensor): Tensor;
+} = fn.arcsin_ as never;
 /**
  * Arcsine.
  *
@@ -286,6 +371,14 @@ export const asin: {
 export const arcsin: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.arcsin as never;
+/** In-place form of `asinh`. */
+export const asinh_: {
+  (input: Tensor): Tensor;
+} = fn.asinh_ as never;
+/** In-place form of `arcsinh`. */
+export const arcsinh_: {
+  (input: Tensor): Tensor;
+} = fn.arcsinh_ as never;
 /**
  * Inverse hyperbolic sine.
  *
@@ -302,6 +395,14 @@ export const asinh: {
 export const arcsinh: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.arcsinh as never;
+/** In-place form of `atan`. */
+export const atan_: {
+  (input: Tensor): Tensor;
+} = fn.atan_ as never;
+/** In-place form of `arctan`. */
+export const arctan_: {
+  (input: Tensor): Tensor;
+} = fn.arctan_ as never;
 /**
  * Arctangent.
  *
@@ -318,6 +419,14 @@ export const atan: {
 export const arctan: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.arctan as never;
+/** In-place form of `atan2`. */
+export const atan2_: {
+  (input: Tensor, other: Tensor): Tensor;
+} = fn.atan2_ as never;
+/** In-place form of `arctan2`. */
+export const arctan2_: {
+  (input: Tensor, other: Tensor): Tensor;
+} = fn.arctan2_ as never;
 /**
  * The angle of the point (other, self).
  *
@@ -334,6 +443,14 @@ export const atan2: {
 export const arctan2: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.arctan2 as never;
+/** In-place form of `atanh`. */
+export const atanh_: {
+  (input: Tensor): Tensor;
+} = fn.atanh_ as never;
+/** In-place form of `arctanh`. */
+export const arctanh_: {
+  (input: Tensor): Tensor;
+} = fn.arctanh_ as never;
 /**
  * Inverse hyperbolic tangent.
  *
@@ -377,6 +494,10 @@ export const atleast_3d: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
   (tensors: readonly Tensor[]): Tensor[];
 } = fn.atleast_3d as never;
+/** In-place form of `baddbmm`. */
+export const baddbmm_: {
+  (input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
+} = fn.baddbmm_ as never;
 /**
  * `beta * self + alpha * (batch1 @ batch2)`.
  *
@@ -395,6 +516,24 @@ export const batch_norm: {
   (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: number | PyFloat, eps: number | PyFloat, cudnn_enabled?: boolean, options?: { cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
 } = fn.batch_norm as never;
 /**
+ * 1 at the probabilities in `self`, else 0.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.bernoulli.html
+ */
+export const bernoulli: {
+  (input: Tensor, options?: { generator?: Generator | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, p: number | PyFloat, options?: { generator?: Generator | null; out?: Tensor | null }): Tensor;
+} = fn.bernoulli as never;
+/**
+ * x1^T W x2 + b.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.bilinear.html
+ */
+export const bilinear: {
+  (input1: Tensor, input2: Tensor, weight: Tensor, options?: { bias?: Tensor | null; out?: Tensor | null }): Tensor;
+  (input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null, options?: { bias?: Tensor | null; out?: Tensor | null }): Tensor;
+} = fn.bilinear as never;
+/**
  * Binary cross entropy of logits.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.binary_cross_entropy_with_logits.html
@@ -404,6 +543,28 @@ export const binary_cross_entropy_with_logits: {
   (input: Tensor, target: Tensor, weight?: Tensor | null, pos_weight?: Tensor | null, reduction?: number, options?: { weight?: Tensor | null; pos_weight?: Tensor | null; reduction?: number; out?: Tensor | null }): Tensor;
 } = fn.binary_cross_entropy_with_logits as never;
 /**
+ * How often each integer occurs, or the sum of its weights.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.bincount.html
+ */
+export const bincount: {
+  (input: Tensor, options?: { weights?: Tensor | null; minlength?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, weights?: Tensor | null, minlength?: number, options?: { weights?: Tensor | null; minlength?: number; out?: Tensor | null }): Tensor;
+} = fn.bincount as never;
+/**
+ * Numbers from binomial distributions.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.binomial.html
+ */
+export const binomial: {
+  (count: Tensor, prob: Tensor, options?: { generator?: Generator | null; out?: Tensor | null }): Tensor;
+  (count: Tensor, prob: Tensor, generator?: Generator | null, options?: { generator?: Generator | null; out?: Tensor | null }): Tensor;
+} = fn.binomial as never;
+/** In-place form of `bitwise_and`. */
+export const bitwise_and_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.bitwise_and_ as never;
+/**
  * Bitwise AND.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.bitwise_and.html
@@ -411,6 +572,10 @@ export const binary_cross_entropy_with_logits: {
 export const bitwise_and: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.bitwise_and as never;
+/** In-place form of `bitwise_left_shift`. */
+export const bitwise_left_shift_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.bitwise_left_shift_ as never;
 /**
  * Arithmetic left shift.
  *
@@ -419,6 +584,10 @@ export const bitwise_and: {
 export const bitwise_left_shift: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.bitwise_left_shift as never;
+/** In-place form of `bitwise_not`. */
+export const bitwise_not_: {
+  (input: Tensor): Tensor;
+} = fn.bitwise_not_ as never;
 /**
  * Bitwise NOT; logical NOT of bools.
  *
@@ -427,6 +596,10 @@ export const bitwise_left_shift: {
 export const bitwise_not: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.bitwise_not as never;
+/** In-place form of `bitwise_or`. */
+export const bitwise_or_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.bitwise_or_ as never;
 /**
  * Bitwise OR.
  *
@@ -435,6 +608,10 @@ export const bitwise_not: {
 export const bitwise_or: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.bitwise_or as never;
+/** In-place form of `bitwise_right_shift`. */
+export const bitwise_right_shift_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.bitwise_right_shift_ as never;
 /**
  * Arithmetic right shift.
  *
@@ -443,6 +620,10 @@ export const bitwise_or: {
 export const bitwise_right_shift: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.bitwise_right_shift as never;
+/** In-place form of `bitwise_xor`. */
+export const bitwise_xor_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.bitwise_xor_ as never;
 /**
  * Bitwise XOR.
  *
@@ -477,6 +658,14 @@ export const broadcast_to: {
   (input: Tensor, size: readonly number[], options?: { out?: Tensor | null }): Tensor;
 } = fn.broadcast_to as never;
 /**
+ * The buckets between sorted boundaries into which values fall.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.bucketize.html
+ */
+export const bucketize: {
+  (input: Tensor | Scalar, boundaries: Tensor, options?: { out_int32?: boolean; right?: boolean; out?: Tensor | null }): Tensor;
+} = fn.bucketize as never;
+/**
  * Joins tensors along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.cat.html
@@ -503,6 +692,10 @@ export const concatenate: {
   (tensors: readonly Tensor[], options?: { dim?: number; out?: Tensor | null }): Tensor;
   (tensors: readonly Tensor[], dim?: number, options?: { dim?: number; out?: Tensor | null }): Tensor;
 } = fn.concatenate as never;
+/** In-place form of `ceil`. */
+export const ceil_: {
+  (input: Tensor): Tensor;
+} = fn.ceil_ as never;
 /**
  * Rounds up.
  *
@@ -511,6 +704,11 @@ export const concatenate: {
 export const ceil: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.ceil as never;
+/** In-place form of `celu`. */
+export const celu_: {
+  (input: Tensor, options?: { alpha?: Scalar }): Tensor;
+  (input: Tensor, alpha?: Scalar, options?: { alpha?: Scalar }): Tensor;
+} = fn.celu_ as never;
 /**
  * Continuously differentiable exponential linear unit.
  *
@@ -521,6 +719,22 @@ export const celu: {
   (input: Tensor, alpha?: Scalar, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.celu as never;
 /**
+ * Mixes the channels of groups.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.channel_shuffle.html
+ */
+export const channel_shuffle: {
+  (input: Tensor, groups: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.channel_shuffle as never;
+/**
+ * Mixes the channels of groups.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.channel_shuffle.html
+ */
+export const native_channel_shuffle: {
+  (input: Tensor, groups: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.native_channel_shuffle as never;
+/**
  * At most `chunks` equal parts along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.chunk.html
@@ -529,6 +743,16 @@ export const chunk: {
   (input: Tensor, chunks: number, options?: { dim?: number }): Tensor[];
   (input: Tensor, chunks: number, dim?: number, options?: { dim?: number }): Tensor[];
 } = fn.chunk as never;
+/** In-place form of `clamp`. */
+export const clamp_: {
+  (input: Tensor, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): Tensor;
+  (input: Tensor, min?: Tensor | Scalar | null, max?: Tensor | Scalar | null, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): Tensor;
+} = fn.clamp_ as never;
+/** In-place form of `clip`. */
+export const clip_: {
+  (input: Tensor, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): Tensor;
+  (input: Tensor, min?: Tensor | Scalar | null, max?: Tensor | Scalar | null, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): Tensor;
+} = fn.clip_ as never;
 /**
  * Limits each element to [min, max].
  *
@@ -547,6 +771,10 @@ export const clip: {
   (input: Tensor, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
   (input: Tensor, min?: Tensor | Scalar | null, max?: Tensor | Scalar | null, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
 } = fn.clip as never;
+/** In-place form of `clamp_max`. */
+export const clamp_max_: {
+  (input: Tensor, max: Tensor | Scalar): Tensor;
+} = fn.clamp_max_ as never;
 /**
  * Limits each element from above.
  *
@@ -555,6 +783,10 @@ export const clip: {
 export const clamp_max: {
   (input: Tensor, max: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.clamp_max as never;
+/** In-place form of `clamp_min`. */
+export const clamp_min_: {
+  (input: Tensor, min: Tensor | Scalar): Tensor;
+} = fn.clamp_min_ as never;
 /**
  * Limits each element from below.
  *
@@ -579,6 +811,15 @@ export const clone: {
 export const column_stack: {
   (tensors: readonly Tensor[], options?: { out?: Tensor | null }): Tensor;
 } = fn.column_stack as never;
+/**
+ * Pads with a constant; negative padding cuts.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.constant_pad_nd.html
+ */
+export const constant_pad_nd: {
+  (input: Tensor, pad: readonly number[], options?: { value?: Scalar; out?: Tensor | null }): Tensor;
+  (input: Tensor, pad: readonly number[], value?: Scalar, options?: { value?: Scalar; out?: Tensor | null }): Tensor;
+} = fn.constant_pad_nd as never;
 /**
  * 1-D convolution (cross-correlation).
  *
@@ -607,6 +848,15 @@ export const conv3d: {
   (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[] | number, padding?: unknown, dilation?: readonly number[] | number, groups?: number, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
 } = fn.conv3d as never;
 /**
+ * 1-D convolution of (time, batch, channel) input.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.conv_tbc.html
+ */
+export const conv_tbc: {
+  (input: Tensor, weight: Tensor, bias: Tensor, options?: { pad?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, weight: Tensor, bias: Tensor, pad?: number, options?: { pad?: number; out?: Tensor | null }): Tensor;
+} = fn.conv_tbc as never;
+/**
  * 1-D transposed convolution.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.conv_transpose1d.html
@@ -634,6 +884,19 @@ export const conv_transpose3d: {
   (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[] | number, padding?: readonly number[] | number, output_padding?: readonly number[] | number, groups?: number, dilation?: readonly number[] | number, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
 } = fn.conv_transpose3d as never;
 /**
+ * Copies the elements of `src` into `self`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.copy_.html
+ */
+export const copy_: {
+  (input: Tensor, src: Tensor, options?: { non_blocking?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, src: Tensor, non_blocking?: boolean, options?: { non_blocking?: boolean; out?: Tensor | null }): Tensor;
+} = fn.copy_ as never;
+/** In-place form of `copysign`. */
+export const copysign_: {
+  (input: Tensor, other: Tensor | Scalar): Tensor;
+} = fn.copysign_ as never;
+/**
  * The magnitude of `self` with the sign of `other`.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.copysign.html
@@ -641,6 +904,10 @@ export const conv_transpose3d: {
 export const copysign: {
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.copysign as never;
+/** In-place form of `cos`. */
+export const cos_: {
+  (input: Tensor): Tensor;
+} = fn.cos_ as never;
 /**
  * Cosine.
  *
@@ -649,6 +916,10 @@ export const copysign: {
 export const cos: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.cos as never;
+/** In-place form of `cosh`. */
+export const cosh_: {
+  (input: Tensor): Tensor;
+} = fn.cosh_ as never;
 /**
  * Hyperbolic cosine.
  *
@@ -658,6 +929,15 @@ export const cosh: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.cosh as never;
 /**
+ * Cosine of the angle between vectors along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.cosine_similarity.html
+ */
+export const cosine_similarity: {
+  (x1: Tensor, x2: Tensor, options?: { dim?: number; eps?: number | PyFloat; out?: Tensor | null }): Tensor;
+  (x1: Tensor, x2: Tensor, dim?: number, eps?: number | PyFloat, options?: { dim?: number; eps?: number | PyFloat; out?: Tensor | null }): Tensor;
+} = fn.cosine_similarity as never;
+/**
  * How many elements are not zero.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.count_nonzero.html
@@ -666,6 +946,50 @@ export const count_nonzero: {
   (input: Tensor, options?: { dim?: readonly number[] | number | null; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: readonly number[] | number | null, options?: { dim?: readonly number[] | number | null; out?: Tensor | null }): Tensor;
 } = fn.count_nonzero as never;
+/**
+ * The largest element so far along a dimension, and where it is.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.cummax.html
+ */
+export const cummax: {
+  (input: Tensor, dim: number): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+} = fn.cummax as never;
+/**
+ * The smallest element so far along a dimension, and where it is.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.cummin.html
+ */
+export const cummin: {
+  (input: Tensor, dim: number): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+} = fn.cummin as never;
+/** In-place form of `cumprod`. */
+export const cumprod_: {
+  (input: Tensor, dim: number, options?: { dtype?: DType | null }): Tensor;
+} = fn.cumprod_ as never;
+/**
+ * The products of the elements so far along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.cumprod.html
+ */
+export const cumprod: {
+  (input: Tensor, dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+} = fn.cumprod as never;
+/** In-place form of `cumsum`. */
+export const cumsum_: {
+  (input: Tensor, dim: number, options?: { dtype?: DType | null }): Tensor;
+} = fn.cumsum_ as never;
+/**
+ * The sums of the elements so far along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.cumsum.html
+ */
+export const cumsum: {
+  (input: Tensor, dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+} = fn.cumsum as never;
+/** In-place form of `deg2rad`. */
+export const deg2rad_: {
+  (input: Tensor): Tensor;
+} = fn.deg2rad_ as never;
 /**
  * Degrees to radians.
  *
@@ -692,6 +1016,15 @@ export const diagonal: {
   (input: Tensor, offset?: number, dim1?: number, dim2?: number, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
 } = fn.diagonal as never;
 /**
+ * The n-th differences of neighbours along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.diff.html
+ */
+export const diff: {
+  (input: Tensor, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | null }): Tensor;
+} = fn.diff as never;
+/**
  * The p-norm of the difference.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.dist.html
@@ -700,6 +1033,14 @@ export const dist: {
   (input: Tensor, other: Tensor, options?: { p?: number | PyFloat; out?: Tensor | null }): Tensor;
   (input: Tensor, other: Tensor, p?: number | PyFloat, options?: { p?: number | PyFloat; out?: Tensor | null }): Tensor;
 } = fn.dist as never;
+/** In-place form of `div`. */
+export const div_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { rounding_mode?: string | null }): Tensor;
+} = fn.div_ as never;
+/** In-place form of `divide`. */
+export const divide_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { rounding_mode?: string | null }): Tensor;
+} = fn.divide_ as never;
 /**
  * Divides `self` by `other`; `rounding_mode` is null, `'trunc'` or `'floor'`.
  *
@@ -725,6 +1066,22 @@ export const dot: {
   (input: Tensor, tensor: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.dot as never;
 /**
+ * Zeroes elements with probability `p` while training and scales the rest by 1 / (1 - p).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.dropout.html
+ */
+export const dropout: {
+  (input: Tensor, p: number | PyFloat, train: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn.dropout as never;
+/**
+ * Dropout in place.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.dropout_.html
+ */
+export const dropout_: {
+  (input: Tensor, p: number | PyFloat, train: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn.dropout_ as never;
+/**
  * Equal parts along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.dsplit.html
@@ -741,6 +1098,11 @@ export const dsplit: {
 export const dstack: {
   (tensors: readonly Tensor[], options?: { out?: Tensor | null }): Tensor;
 } = fn.dstack as never;
+/** In-place form of `elu`. */
+export const elu_: {
+  (input: Tensor, options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar }): Tensor;
+  (input: Tensor, alpha?: Scalar, scale?: Scalar, input_scale?: Scalar, options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar }): Tensor;
+} = fn.elu_ as never;
 /**
  * Exponential linear unit.
  *
@@ -784,6 +1146,10 @@ export const empty_like: {
 export const empty_strided: {
   (size: readonly number[], stride: readonly number[], options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.empty_strided as never;
+/** In-place form of `eq`. */
+export const eq_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.eq_ as never;
 /**
  * Elementwise equality.
  *
@@ -800,6 +1166,10 @@ export const eq: {
 export const equal: {
   (input: Tensor, other: Tensor): boolean;
 } = fn.equal as never;
+/** In-place form of `erf`. */
+export const erf_: {
+  (input: Tensor): Tensor;
+} = fn.erf_ as never;
 /**
  * Error function.
  *
@@ -808,6 +1178,10 @@ export const equal: {
 export const erf: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.erf as never;
+/** In-place form of `erfc`. */
+export const erfc_: {
+  (input: Tensor): Tensor;
+} = fn.erfc_ as never;
 /**
  * Complementary error function.
  *
@@ -816,6 +1190,10 @@ export const erf: {
 export const erfc: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.erfc as never;
+/** In-place form of `erfinv`. */
+export const erfinv_: {
+  (input: Tensor): Tensor;
+} = fn.erfinv_ as never;
 /**
  * Inverse error function.
  *
@@ -824,6 +1202,10 @@ export const erfc: {
 export const erfinv: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.erfinv as never;
+/** In-place form of `exp`. */
+export const exp_: {
+  (input: Tensor): Tensor;
+} = fn.exp_ as never;
 /**
  * Returns e raised to each element.
  *
@@ -832,6 +1214,10 @@ export const erfinv: {
 export const exp: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.exp as never;
+/** In-place form of `exp2`. */
+export const exp2_: {
+  (input: Tensor): Tensor;
+} = fn.exp2_ as never;
 /**
  * Returns 2 raised to each element.
  *
@@ -840,6 +1226,10 @@ export const exp: {
 export const exp2: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.exp2 as never;
+/** In-place form of `expm1`. */
+export const expm1_: {
+  (input: Tensor): Tensor;
+} = fn.expm1_ as never;
 /**
  * Returns e^x - 1, accurate near 0.
  *
@@ -858,6 +1248,38 @@ export const eye: {
   (n: number, m: number, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.eye as never;
 /**
+ * Alpha dropout of whole channels.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.feature_alpha_dropout.html
+ */
+export const feature_alpha_dropout: {
+  (input: Tensor, p: number | PyFloat, train: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn.feature_alpha_dropout as never;
+/**
+ * Alpha dropout of whole channels.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.feature_alpha_dropout_.html
+ */
+export const feature_alpha_dropout_: {
+  (input: Tensor, p: number | PyFloat, train: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn.feature_alpha_dropout_ as never;
+/**
+ * Dropout of whole channels.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.feature_dropout.html
+ */
+export const feature_dropout: {
+  (input: Tensor, p: number | PyFloat, train: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn.feature_dropout as never;
+/**
+ * Dropout of whole channels.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.feature_dropout_.html
+ */
+export const feature_dropout_: {
+  (input: Tensor, p: number | PyFloat, train: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn.feature_dropout_ as never;
+/**
  * A copy filled with one value.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.fill.html
@@ -865,6 +1287,15 @@ export const eye: {
 export const fill: {
   (input: Tensor, value: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.fill as never;
+/**
+ * Fills with a number.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fill_.html
+ */
+export const fill_: {
+  (input: Tensor, value: Scalar, options?: { out?: Tensor | null }): Tensor;
+  (input: Tensor, value: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.fill_ as never;
 /**
  * Merges dimensions start_dim to end_dim into one.
  *
@@ -900,6 +1331,10 @@ export const fliplr: {
 export const flipud: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.flipud as never;
+/** In-place form of `float_power`. */
+export const float_power_: {
+  (input: Tensor | Scalar, exponent: Tensor | Scalar): Tensor;
+} = fn.float_power_ as never;
 /**
  * Power in double precision.
  *
@@ -908,6 +1343,10 @@ export const flipud: {
 export const float_power: {
   (input: Tensor | Scalar, exponent: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.float_power as never;
+/** In-place form of `floor`. */
+export const floor_: {
+  (input: Tensor): Tensor;
+} = fn.floor_ as never;
 /**
  * Rounds down.
  *
@@ -916,6 +1355,10 @@ export const float_power: {
 export const floor: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.floor as never;
+/** In-place form of `floor_divide`. */
+export const floor_divide_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.floor_divide_ as never;
 /**
  * Divides and rounds down.
  *
@@ -940,6 +1383,10 @@ export const fmax: {
 export const fmin: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.fmin as never;
+/** In-place form of `fmod`. */
+export const fmod_: {
+  (input: Tensor, other: Tensor | Scalar): Tensor;
+} = fn.fmod_ as never;
 /**
  * C's fmod: the result has the sign of the dividend.
  *
@@ -948,6 +1395,10 @@ export const fmin: {
 export const fmod: {
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.fmod as never;
+/** In-place form of `frac`. */
+export const frac_: {
+  (input: Tensor): Tensor;
+} = fn.frac_ as never;
 /**
  * The fractional part of each element.
  *
@@ -972,6 +1423,10 @@ export const full: {
 export const full_like: {
   (input: Tensor, fill_value: Scalar, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null }): Tensor;
 } = fn.full_like as never;
+/** In-place form of `gcd`. */
+export const gcd_: {
+  (input: Tensor, other: Tensor): Tensor;
+} = fn.gcd_ as never;
 /**
  * Greatest common divisor.
  *
@@ -980,6 +1435,14 @@ export const full_like: {
 export const gcd: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.gcd as never;
+/** In-place form of `ge`. */
+export const ge_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.ge_ as never;
+/** In-place form of `greater_equal`. */
+export const greater_equal_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.greater_equal_ as never;
 /**
  * Elementwise `self >= other`.
  *
@@ -1013,6 +1476,14 @@ export const group_norm: {
   (input: Tensor, num_groups: number, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, num_groups: number, weight?: Tensor | null, bias?: Tensor | null, eps?: number | PyFloat, cudnn_enabled?: boolean, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
 } = fn.group_norm as never;
+/** In-place form of `gt`. */
+export const gt_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.gt_ as never;
+/** In-place form of `greater`. */
+export const greater_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.greater_ as never;
 /**
  * Elementwise `self > other`.
  *
@@ -1054,6 +1525,11 @@ export const hardsigmoid_backward: {
 export const hardswish_backward: {
   (grad_output: Tensor, input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.hardswish_backward as never;
+/** In-place form of `hardtanh`. */
+export const hardtanh_: {
+  (input: Tensor, options?: { min_val?: Scalar; max_val?: Scalar }): Tensor;
+  (input: Tensor, min_val?: Scalar, max_val?: Scalar, options?: { min_val?: Scalar; max_val?: Scalar }): Tensor;
+} = fn.hardtanh_ as never;
 /**
  * x clamped to [min_val, max_val].
  *
@@ -1071,6 +1547,10 @@ export const hardtanh: {
 export const hardtanh_backward: {
   (grad_output: Tensor, input: Tensor, min_val: Scalar, max_val: Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.hardtanh_backward as never;
+/** In-place form of `heaviside`. */
+export const heaviside_: {
+  (input: Tensor, values: Tensor): Tensor;
+} = fn.heaviside_ as never;
 /**
  * The Heaviside step function.
  *
@@ -1079,6 +1559,25 @@ export const hardtanh_backward: {
 export const heaviside: {
   (input: Tensor, values: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.heaviside as never;
+/**
+ * Counts of the elements in equal steps between `min` and `max`, or between the smallest and the largest.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.histc.html
+ */
+export const histc: {
+  (input: Tensor, options?: { bins?: number; min?: number | PyFloat; max?: number | PyFloat; out?: Tensor | null }): Tensor;
+  (input: Tensor, bins?: number, min?: number | PyFloat, max?: number | PyFloat, options?: { bins?: number; min?: number | PyFloat; max?: number | PyFloat; out?: Tensor | null }): Tensor;
+} = fn.histc as never;
+/**
+ * Counts of the elements between the given edges.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.histogram.html
+ */
+export const histogram: {
+  (input: Tensor, bins: Tensor, options?: { weight?: Tensor | null; density?: boolean }): [hist: Tensor, bin_edges: Tensor] & { readonly hist: Tensor; readonly bin_edges: Tensor };
+  (input: Tensor, options?: { bins?: number; range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): [hist: Tensor, bin_edges: Tensor] & { readonly hist: Tensor; readonly bin_edges: Tensor };
+  (input: Tensor, bins?: number, options?: { bins?: number; range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): [hist: Tensor, bin_edges: Tensor] & { readonly hist: Tensor; readonly bin_edges: Tensor };
+} = fn.histogram as never;
 /**
  * Equal parts along a dimension.
  *
@@ -1096,6 +1595,10 @@ export const hsplit: {
 export const hstack: {
   (tensors: readonly Tensor[], options?: { out?: Tensor | null }): Tensor;
 } = fn.hstack as never;
+/** In-place form of `hypot`. */
+export const hypot_: {
+  (input: Tensor, other: Tensor): Tensor;
+} = fn.hypot_ as never;
 /**
  * The length of the hypotenuse.
  *
@@ -1139,6 +1642,14 @@ export const isfinite: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.isfinite as never;
 /**
+ * Is each element one of the test elements?
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.isin.html
+ */
+export const isin: {
+  (elements: Tensor | Scalar, test_elements: Tensor | Scalar, options?: { assume_unique?: boolean; invert?: boolean; out?: Tensor | null }): Tensor;
+} = fn.isin as never;
+/**
  * Is each element infinite?
  *
  * @see https://pytorch.org/docs/stable/generated/torch.isinf.html
@@ -1180,6 +1691,15 @@ export const kl_div: {
   (input: Tensor, target: Tensor, reduction?: number, options?: { reduction?: number; log_target?: boolean; out?: Tensor | null }): Tensor;
 } = fn.kl_div as never;
 /**
+ * The `k`-th smallest element along a dimension, and where it is.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.kthvalue.html
+ */
+export const kthvalue: {
+  (input: Tensor, k: number, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  (input: Tensor, k: number, dim?: number, keepdim?: boolean, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+} = fn.kthvalue as never;
+/**
  * Layer normalisation over the last dimensions.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.layer_norm.html
@@ -1188,6 +1708,10 @@ export const layer_norm: {
   (input: Tensor, normalized_shape: readonly number[], options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enable?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, normalized_shape: readonly number[], weight?: Tensor | null, bias?: Tensor | null, eps?: number | PyFloat, cudnn_enable?: boolean, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enable?: boolean; out?: Tensor | null }): Tensor;
 } = fn.layer_norm as never;
+/** In-place form of `lcm`. */
+export const lcm_: {
+  (input: Tensor, other: Tensor): Tensor;
+} = fn.lcm_ as never;
 /**
  * Least common multiple.
  *
@@ -1196,6 +1720,10 @@ export const layer_norm: {
 export const lcm: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.lcm as never;
+/** In-place form of `ldexp`. */
+export const ldexp_: {
+  (input: Tensor, other: Tensor): Tensor;
+} = fn.ldexp_ as never;
 /**
  * self * 2^other.
  *
@@ -1204,6 +1732,14 @@ export const lcm: {
 export const ldexp: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.ldexp as never;
+/** In-place form of `le`. */
+export const le_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.le_ as never;
+/** In-place form of `less_equal`. */
+export const less_equal_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.less_equal_ as never;
 /**
  * Elementwise `self <= other`.
  *
@@ -1220,6 +1756,11 @@ export const le: {
 export const less_equal: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.less_equal as never;
+/** In-place form of `leaky_relu`. */
+export const leaky_relu_: {
+  (input: Tensor, options?: { negative_slope?: Scalar }): Tensor;
+  (input: Tensor, negative_slope?: Scalar, options?: { negative_slope?: Scalar }): Tensor;
+} = fn.leaky_relu_ as never;
 /**
  * x where positive, else negative_slope * x.
  *
@@ -1237,6 +1778,10 @@ export const leaky_relu: {
 export const leaky_relu_backward: {
   (grad_output: Tensor, input: Tensor, negative_slope: Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.leaky_relu_backward as never;
+/** In-place form of `lerp`. */
+export const lerp_: {
+  (input: Tensor, end: Tensor, weight: Tensor | Scalar): Tensor;
+} = fn.lerp_ as never;
 /**
  * Interpolates linearly: `self + weight * (end - self)`.
  *
@@ -1253,6 +1798,10 @@ export const lerp: {
 export const linspace: {
   (start: Scalar, end: Scalar, steps: number, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.linspace as never;
+/** In-place form of `log`. */
+export const log_: {
+  (input: Tensor): Tensor;
+} = fn.log_ as never;
 /**
  * Natural logarithm.
  *
@@ -1261,6 +1810,10 @@ export const linspace: {
 export const log: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.log as never;
+/** In-place form of `log10`. */
+export const log10_: {
+  (input: Tensor): Tensor;
+} = fn.log10_ as never;
 /**
  * Base-10 logarithm.
  *
@@ -1269,6 +1822,10 @@ export const log: {
 export const log10: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.log10 as never;
+/** In-place form of `log1p`. */
+export const log1p_: {
+  (input: Tensor): Tensor;
+} = fn.log1p_ as never;
 /**
  * Natural logarithm of 1 + x, accurate near 0.
  *
@@ -1277,6 +1834,10 @@ export const log10: {
 export const log1p: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.log1p as never;
+/** In-place form of `log2`. */
+export const log2_: {
+  (input: Tensor): Tensor;
+} = fn.log2_ as never;
 /**
  * Base-2 logarithm.
  *
@@ -1319,6 +1880,18 @@ export const logaddexp2: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.logaddexp2 as never;
 /**
+ * The logarithm of the sum of the exponentials so far along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html
+ */
+export const logcumsumexp: {
+  (input: Tensor, dim: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.logcumsumexp as never;
+/** In-place form of `logical_and`. */
+export const logical_and_: {
+  (input: Tensor, other: Tensor | Scalar): Tensor;
+} = fn.logical_and_ as never;
+/**
  * Elementwise logical AND.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.logical_and.html
@@ -1326,6 +1899,10 @@ export const logaddexp2: {
 export const logical_and: {
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.logical_and as never;
+/** In-place form of `logical_not`. */
+export const logical_not_: {
+  (input: Tensor): Tensor;
+} = fn.logical_not_ as never;
 /**
  * Elementwise logical NOT.
  *
@@ -1334,6 +1911,10 @@ export const logical_and: {
 export const logical_not: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.logical_not as never;
+/** In-place form of `logical_or`. */
+export const logical_or_: {
+  (input: Tensor, other: Tensor | Scalar): Tensor;
+} = fn.logical_or_ as never;
 /**
  * Elementwise logical OR.
  *
@@ -1342,6 +1923,10 @@ export const logical_not: {
 export const logical_or: {
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.logical_or as never;
+/** In-place form of `logical_xor`. */
+export const logical_xor_: {
+  (input: Tensor, other: Tensor | Scalar): Tensor;
+} = fn.logical_xor_ as never;
 /**
  * Elementwise logical XOR.
  *
@@ -1350,6 +1935,11 @@ export const logical_or: {
 export const logical_xor: {
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.logical_xor as never;
+/** In-place form of `logit`. */
+export const logit_: {
+  (input: Tensor, options?: { eps?: number | PyFloat | null }): Tensor;
+  (input: Tensor, eps?: number | PyFloat | null, options?: { eps?: number | PyFloat | null }): Tensor;
+} = fn.logit_ as never;
 /**
  * log(x / (1 - x)), with x clamped to [eps, 1 - eps].
  *
@@ -1377,6 +1967,14 @@ export const logsumexp: {
   (input: Tensor, dim: readonly number[] | number, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: readonly number[] | number, keepdim?: boolean, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
 } = fn.logsumexp as never;
+/** In-place form of `lt`. */
+export const lt_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.lt_ as never;
+/** In-place form of `less`. */
+export const less_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.less_ as never;
 /**
  * Elementwise `self < other`.
  *
@@ -1393,6 +1991,10 @@ export const lt: {
 export const less: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.less as never;
+/** In-place form of `masked_fill`. */
+export const masked_fill_: {
+  (input: Tensor, mask: Tensor, value: Tensor | Scalar): Tensor;
+} = fn.masked_fill_ as never;
 /**
  * Fills elements with `value` where `mask` is true.
  *
@@ -1466,6 +2068,16 @@ export const mean: {
   (input: Tensor, dim: readonly number[] | number | null, keepdim?: boolean, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.mean as never;
 /**
+ * The median of all elements: of an even number the lower one.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.median.html
+ */
+export const median: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  (input: Tensor, dim: number, keepdim?: boolean, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+} = fn.median as never;
+/**
  * Coordinate grids of 1-D tensors.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.meshgrid.html
@@ -1494,6 +2106,10 @@ export const min: {
 export const minimum: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.minimum as never;
+/** In-place form of `mish`. */
+export const mish_: {
+  (input: Tensor): Tensor;
+} = fn.mish_ as never;
 /**
  * x * tanh(softplus(x)).
  *
@@ -1519,6 +2135,15 @@ export const mm: {
   (input: Tensor, mat2: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.mm as never;
 /**
+ * The most frequent value along a dimension, and where it stands last.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.mode.html
+ */
+export const mode: {
+  (input: Tensor, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  (input: Tensor, dim?: number, keepdim?: boolean, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+} = fn.mode as never;
+/**
  * Moves dimensions to other places.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.movedim.html
@@ -1534,6 +2159,22 @@ export const movedim: {
 export const moveaxis: {
   (input: Tensor, source: readonly number[] | number, destination: readonly number[] | number, options?: { out?: Tensor | null }): Tensor;
 } = fn.moveaxis as never;
+/**
+ * Sorts along the first dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.msort.html
+ */
+export const msort: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.msort as never;
+/** In-place form of `mul`. */
+export const mul_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.mul_ as never;
+/** In-place form of `multiply`. */
+export const multiply_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.multiply_ as never;
 /**
  * Multiplies `self` by `other`.
  *
@@ -1551,6 +2192,15 @@ export const multiply: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.multiply as never;
 /**
+ * Indices drawn by the weights in each row.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.multinomial.html
+ */
+export const multinomial: {
+  (input: Tensor, num_samples: number, options?: { replacement?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, num_samples: number, replacement?: boolean, options?: { replacement?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
+} = fn.multinomial as never;
+/**
  * Matrix times vector.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.mv.html
@@ -1558,6 +2208,11 @@ export const multiply: {
 export const mv: {
   (input: Tensor, vec: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.mv as never;
+/** In-place form of `nan_to_num`. */
+export const nan_to_num_: {
+  (input: Tensor, options?: { nan?: number | PyFloat | null; posinf?: number | PyFloat | null; neginf?: number | PyFloat | null }): Tensor;
+  (input: Tensor, nan?: number | PyFloat | null, posinf?: number | PyFloat | null, neginf?: number | PyFloat | null, options?: { nan?: number | PyFloat | null; posinf?: number | PyFloat | null; neginf?: number | PyFloat | null }): Tensor;
+} = fn.nan_to_num_ as never;
 /**
  * Replaces NaN and the infinities by numbers.
  *
@@ -1576,6 +2231,27 @@ export const nanmean: {
   (input: Tensor, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.nanmean as never;
+/**
+ * The median of all elements, leaving NaN aside: of an even number the lower one.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html
+ */
+export const nanmedian: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  (input: Tensor, dim: number, keepdim?: boolean, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+} = fn.nanmedian as never;
+/**
+ * The quantiles of the elements, of all or along a dimension, leaving NaN aside.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nanquantile.html
+ */
+export const nanquantile: {
+  (input: Tensor, q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  (input: Tensor, q: Tensor, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  (input: Tensor, q: number | PyFloat, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  (input: Tensor, q: number | PyFloat, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+} = fn.nanquantile as never;
 /**
  * The sum, treating NaN as zero.
  *
@@ -1610,6 +2286,14 @@ export const native_batch_norm: {
   (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: number | PyFloat, eps: number | PyFloat): [Tensor, Tensor, Tensor];
 } = fn.native_batch_norm as never;
 /**
+ * Dropout in one pass, and the mask of what was kept.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.native_dropout.html
+ */
+export const native_dropout: {
+  (input: Tensor, p: number | PyFloat, train: boolean | null): [Tensor, Tensor];
+} = fn.native_dropout as never;
+/**
  * Layer normalisation with mean and reciprocal deviation.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.native_layer_norm.html
@@ -1617,6 +2301,14 @@ export const native_batch_norm: {
 export const native_layer_norm: {
   (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null, bias: Tensor | null, eps: number | PyFloat): [Tensor, Tensor, Tensor];
 } = fn.native_layer_norm as never;
+/** In-place form of `ne`. */
+export const ne_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.ne_ as never;
+/** In-place form of `not_equal`. */
+export const not_equal_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.not_equal_ as never;
 /**
  * Elementwise inequality.
  *
@@ -1633,6 +2325,14 @@ export const ne: {
 export const not_equal: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.not_equal as never;
+/** In-place form of `neg`. */
+export const neg_: {
+  (input: Tensor): Tensor;
+} = fn.neg_ as never;
+/** In-place form of `negative`. */
+export const negative_: {
+  (input: Tensor): Tensor;
+} = fn.negative_ as never;
 /**
  * Returns the negative of each element.
  *
@@ -1649,6 +2349,10 @@ export const neg: {
 export const negative: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.negative as never;
+/** In-place form of `nextafter`. */
+export const nextafter_: {
+  (input: Tensor, other: Tensor): Tensor;
+} = fn.nextafter_ as never;
 /**
  * The next representable number towards `other`.
  *
@@ -1666,6 +2370,18 @@ export const norm: {
   (input: Tensor, options?: { p?: unknown; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, p?: unknown, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { p?: unknown; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.norm as never;
+/**
+ * Normal random numbers, each with its own mean and standard deviation.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.normal.html
+ */
+export const normal: {
+  (mean: Tensor, std: Tensor, options?: { generator?: Generator | null; out?: Tensor | null }): Tensor;
+  (mean: Tensor, options?: { std?: number | PyFloat; generator?: Generator | null; out?: Tensor | null }): Tensor;
+  (mean: Tensor, std?: number | PyFloat, options?: { std?: number | PyFloat; generator?: Generator | null; out?: Tensor | null }): Tensor;
+  (mean: number | PyFloat, std: Tensor, options?: { generator?: Generator | null; out?: Tensor | null }): Tensor;
+  (mean: number | PyFloat, std: number | PyFloat, size: readonly number[], options?: { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+} = fn.normal as never;
 /**
  * A tensor of ones.
  *
@@ -1701,6 +2417,24 @@ export const ger: {
   (input: Tensor, vec2: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.ger as never;
 /**
+ * p-norm distance of paired vectors.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.pairwise_distance.html
+ */
+export const pairwise_distance: {
+  (x1: Tensor, x2: Tensor, options?: { p?: number | PyFloat; eps?: number | PyFloat; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  (x1: Tensor, x2: Tensor, p?: number | PyFloat, eps?: number | PyFloat, keepdim?: boolean, options?: { p?: number | PyFloat; eps?: number | PyFloat; keepdim?: boolean; out?: Tensor | null }): Tensor;
+} = fn.pairwise_distance as never;
+/**
+ * Distances between all pairs of rows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.pdist.html
+ */
+export const pdist: {
+  (input: Tensor, options?: { p?: number | PyFloat; out?: Tensor | null }): Tensor;
+  (input: Tensor, p?: number | PyFloat, options?: { p?: number | PyFloat; out?: Tensor | null }): Tensor;
+} = fn.pdist as never;
+/**
  * Reorders the dimensions.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.permute.html
@@ -1711,6 +2445,31 @@ export const permute: {
   (input: Tensor, ...dims: (number | { out?: Tensor | null })[]): Tensor;
 } = fn.permute as never;
 /**
+ * Channels into pixels.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.pixel_shuffle.html
+ */
+export const pixel_shuffle: {
+  (input: Tensor, upscale_factor: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.pixel_shuffle as never;
+/**
+ * Pixels into channels.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.pixel_unshuffle.html
+ */
+export const pixel_unshuffle: {
+  (input: Tensor, downscale_factor: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.pixel_unshuffle as never;
+/**
+ * Numbers from Poisson distributions with the rates in `self`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.poisson.html
+ */
+export const poisson: {
+  (input: Tensor, options?: { generator?: Generator | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, generator?: Generator | null, options?: { generator?: Generator | null; out?: Tensor | null }): Tensor;
+} = fn.poisson as never;
+/**
  * Returns the input.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.positive.html
@@ -1718,6 +2477,10 @@ export const permute: {
 export const positive: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.positive as never;
+/** In-place form of `pow`. */
+export const pow_: {
+  (input: Tensor | Scalar, exponent: Tensor | Scalar): Tensor;
+} = fn.pow_ as never;
 /**
  * Raises `self` to the power `exponent`.
  *
@@ -1745,6 +2508,21 @@ export const prod: {
   (input: Tensor, dim: number, keepdim?: boolean, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.prod as never;
 /**
+ * The quantiles of the elements, of all or along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.quantile.html
+ */
+export const quantile: {
+  (input: Tensor, q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  (input: Tensor, q: Tensor, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  (input: Tensor, q: number | PyFloat, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  (input: Tensor, q: number | PyFloat, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+} = fn.quantile as never;
+/** In-place form of `rad2deg`. */
+export const rad2deg_: {
+  (input: Tensor): Tensor;
+} = fn.rad2deg_ as never;
+/**
  * Radians to degrees.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.rad2deg.html
@@ -1752,6 +2530,68 @@ export const prod: {
 export const rad2deg: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.rad2deg as never;
+/**
+ * Random numbers from the uniform distribution on [0, 1).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.rand.html
+ */
+export const rand: {
+  (size: readonly number[], options?: { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (...size: number[]): Tensor;
+  (...size: (number | { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null })[]): Tensor;
+} = fn.rand as never;
+/**
+ * Uniform random numbers in the shape of a tensor.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.rand_like.html
+ */
+export const rand_like: {
+  (input: Tensor, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null }): Tensor;
+} = fn.rand_like as never;
+/**
+ * Random integers from 0 up to, not including, `high`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.randint.html
+ */
+export const randint: {
+  (high: number, size: readonly number[], options?: { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (low: number, high: number, size: readonly number[], options?: { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+} = fn.randint as never;
+/**
+ * Random integers in the shape of a tensor.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.randint_like.html
+ */
+export const randint_like: {
+  (input: Tensor, high: number, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null }): Tensor;
+  (input: Tensor, low: number, high: number, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null }): Tensor;
+} = fn.randint_like as never;
+/**
+ * Random numbers from the standard normal distribution.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.randn.html
+ */
+export const randn: {
+  (size: readonly number[], options?: { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (...size: number[]): Tensor;
+  (...size: (number | { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null })[]): Tensor;
+} = fn.randn as never;
+/**
+ * Normal random numbers in the shape of a tensor.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.randn_like.html
+ */
+export const randn_like: {
+  (input: Tensor, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null }): Tensor;
+} = fn.randn_like as never;
+/**
+ * A random permutation of 0 ... n - 1.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.randperm.html
+ */
+export const randperm: {
+  (n: number, options?: { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+} = fn.randperm as never;
 /**
  * start, start + step, ... up to and with `end` (deprecated; see arange).
  *
@@ -1769,6 +2609,10 @@ export const range: {
 export const ravel: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.ravel as never;
+/** In-place form of `reciprocal`. */
+export const reciprocal_: {
+  (input: Tensor): Tensor;
+} = fn.reciprocal_ as never;
 /**
  * Returns 1 divided by each element.
  *
@@ -1777,6 +2621,10 @@ export const ravel: {
 export const reciprocal: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.reciprocal as never;
+/** In-place form of `relu`. */
+export const relu_: {
+  (input: Tensor): Tensor;
+} = fn.relu_ as never;
 /**
  * max(x, 0).
  *
@@ -1785,6 +2633,10 @@ export const reciprocal: {
 export const relu: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.relu as never;
+/** In-place form of `remainder`. */
+export const remainder_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.remainder_ as never;
 /**
  * Python's modulus: the result has the sign of the divisor.
  *
@@ -1793,6 +2645,18 @@ export const relu: {
 export const remainder: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.remainder as never;
+/**
+ * Each index as often as `repeats` says.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.repeat_interleave.html
+ */
+export const repeat_interleave: {
+  (repeats: Tensor, options?: { output_size?: number | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, repeats: Tensor, options?: { dim?: number | null; output_size?: number | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, repeats: Tensor, dim?: number | null, options?: { dim?: number | null; output_size?: number | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, repeats: number, options?: { dim?: number | null; output_size?: number | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, repeats: number, dim?: number | null, options?: { dim?: number | null; output_size?: number | null; out?: Tensor | null }): Tensor;
+} = fn.repeat_interleave as never;
 /**
  * The same elements in another shape; a view where possible.
  *
@@ -1829,6 +2693,10 @@ export const rot90: {
   (input: Tensor, options?: { k?: number; dims?: readonly number[]; out?: Tensor | null }): Tensor;
   (input: Tensor, k?: number, dims?: readonly number[], options?: { k?: number; dims?: readonly number[]; out?: Tensor | null }): Tensor;
 } = fn.rot90 as never;
+/** In-place form of `round`. */
+export const round_: {
+  (input: Tensor, options?: { decimals?: number }): Tensor;
+} = fn.round_ as never;
 /**
  * Rounds to the nearest integer, halves to even.
  *
@@ -1837,6 +2705,28 @@ export const rot90: {
 export const round: {
   (input: Tensor, options?: { decimals?: number; out?: Tensor | null }): Tensor;
 } = fn.round as never;
+/**
+ * Leaky ReLU with random slopes while training.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.rrelu.html
+ */
+export const rrelu: {
+  (input: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
+} = fn.rrelu as never;
+/**
+ * The randomized leaky ReLU in place.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.rrelu_.html
+ */
+export const rrelu_: {
+  (input: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
+} = fn.rrelu_ as never;
+/** In-place form of `rsqrt`. */
+export const rsqrt_: {
+  (input: Tensor): Tensor;
+} = fn.rsqrt_ as never;
 /**
  * Reciprocal of the square root.
  *
@@ -1854,6 +2744,14 @@ export const rsub: {
   (input: Tensor, other: Tensor | Scalar, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.rsub as never;
 /**
+ * Where values go in a sorted sequence.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.searchsorted.html
+ */
+export const searchsorted: {
+  (sorted_sequence: Tensor, input: Tensor | Scalar, options?: { out_int32?: boolean; right?: boolean; side?: string | null; sorter?: Tensor | null; out?: Tensor | null }): Tensor;
+} = fn.searchsorted as never;
+/**
  * The slice at `index` along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.select.html
@@ -1861,6 +2759,10 @@ export const rsub: {
 export const select: {
   (input: Tensor, dim: number, index: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.select as never;
+/** In-place form of `selu`. */
+export const selu_: {
+  (input: Tensor): Tensor;
+} = fn.selu_ as never;
 /**
  * Scaled exponential linear unit.
  *
@@ -1869,6 +2771,10 @@ export const select: {
 export const selu: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.selu as never;
+/** In-place form of `sgn`. */
+export const sgn_: {
+  (input: Tensor): Tensor;
+} = fn.sgn_ as never;
 /**
  * Returns the sign of each element.
  *
@@ -1885,6 +2791,10 @@ export const sgn: {
 export const shrink_backward: {
   (grad_output: Tensor, input: Tensor, lambd: Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.shrink_backward as never;
+/** In-place form of `sigmoid`. */
+export const sigmoid_: {
+  (input: Tensor): Tensor;
+} = fn.sigmoid_ as never;
 /**
  * 1 / (1 + exp(-x)).
  *
@@ -1901,6 +2811,10 @@ export const sigmoid: {
 export const sigmoid_backward: {
   (input: Tensor, output: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.sigmoid_backward as never;
+/** In-place form of `sign`. */
+export const sign_: {
+  (input: Tensor): Tensor;
+} = fn.sign_ as never;
 /**
  * Returns -1, 0 or 1 by the sign of each element.
  *
@@ -1917,6 +2831,10 @@ export const sign: {
 export const signbit: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.signbit as never;
+/** In-place form of `silu`. */
+export const silu_: {
+  (input: Tensor): Tensor;
+} = fn.silu_ as never;
 /**
  * x * sigmoid(x).
  *
@@ -1933,6 +2851,10 @@ export const silu: {
 export const silu_backward: {
   (grad_output: Tensor, input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.silu_backward as never;
+/** In-place form of `sin`. */
+export const sin_: {
+  (input: Tensor): Tensor;
+} = fn.sin_ as never;
 /**
  * Sine.
  *
@@ -1941,6 +2863,10 @@ export const silu_backward: {
 export const sin: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.sin as never;
+/** In-place form of `sinc`. */
+export const sinc_: {
+  (input: Tensor): Tensor;
+} = fn.sinc_ as never;
 /**
  * Normalized sinc: sin(pi x) / (pi x).
  *
@@ -1949,6 +2875,10 @@ export const sin: {
 export const sinc: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.sinc as never;
+/** In-place form of `sinh`. */
+export const sinh_: {
+  (input: Tensor): Tensor;
+} = fn.sinh_ as never;
 /**
  * Hyperbolic sine.
  *
@@ -1993,6 +2923,15 @@ export const softplus_backward: {
   (grad_output: Tensor, input: Tensor, beta: Scalar, threshold: Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.softplus_backward as never;
 /**
+ * The elements along a dimension in order, equal ones as they stood, and where they were.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.sort.html
+ */
+export const sort: {
+  (input: Tensor, options?: { dim?: number; descending?: boolean; stable?: boolean | null }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  (input: Tensor, dim?: number, descending?: boolean, options?: { dim?: number; descending?: boolean; stable?: boolean | null }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+} = fn.sort as never;
+/**
  * Parts of `split_size` along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.split.html
@@ -2012,6 +2951,10 @@ export const split_with_sizes: {
   (input: Tensor, split_sizes: readonly number[], options?: { dim?: number }): Tensor[];
   (input: Tensor, split_sizes: readonly number[], dim?: number, options?: { dim?: number }): Tensor[];
 } = fn.split_with_sizes as never;
+/** In-place form of `sqrt`. */
+export const sqrt_: {
+  (input: Tensor): Tensor;
+} = fn.sqrt_ as never;
 /**
  * Square root.
  *
@@ -2020,6 +2963,10 @@ export const split_with_sizes: {
 export const sqrt: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.sqrt as never;
+/** In-place form of `square`. */
+export const square_: {
+  (input: Tensor): Tensor;
+} = fn.square_ as never;
 /**
  * Returns the square of each element.
  *
@@ -2073,6 +3020,14 @@ export const std_mean: {
   (input: Tensor, options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean }): [Tensor, Tensor];
   (input: Tensor, dim?: readonly number[] | number | null, options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean }): [Tensor, Tensor];
 } = fn.std_mean as never;
+/** In-place form of `sub`. */
+export const sub_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;
+} = fn.sub_ as never;
+/** In-place form of `subtract`. */
+export const subtract_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;
+} = fn.subtract_ as never;
 /**
  * Subtracts `other`, scaled by `alpha`, from `self`.
  *
@@ -2107,6 +3062,10 @@ export const sum: {
 export const t: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.t as never;
+/** In-place form of `tan`. */
+export const tan_: {
+  (input: Tensor): Tensor;
+} = fn.tan_ as never;
 /**
  * Tangent.
  *
@@ -2115,6 +3074,10 @@ export const t: {
 export const tan: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.tan as never;
+/** In-place form of `tanh`. */
+export const tanh_: {
+  (input: Tensor): Tensor;
+} = fn.tanh_ as never;
 /**
  * Hyperbolic tangent.
  *
@@ -2153,6 +3116,10 @@ export const tensordot: {
   (input: Tensor, other: Tensor, options?: { dims?: unknown; out?: Tensor | null }): Tensor;
   (input: Tensor, other: Tensor, dims?: unknown, options?: { dims?: unknown; out?: Tensor | null }): Tensor;
 } = fn.tensordot as never;
+/** In-place form of `threshold`. */
+export const threshold_: {
+  (input: Tensor, threshold: Scalar, value: Scalar): Tensor;
+} = fn.threshold_ as never;
 /**
  * x where it is above `threshold`, else `value`.
  *
@@ -2180,6 +3147,15 @@ export const tile: {
   (input: Tensor, ...dims: (number | { out?: Tensor | null })[]): Tensor;
 } = fn.tile as never;
 /**
+ * The `k` largest elements along a dimension, and where they are.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.topk.html
+ */
+export const topk: {
+  (input: Tensor, k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  (input: Tensor, k: number, dim?: number, largest?: boolean, sorted?: boolean, options?: { dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+} = fn.topk as never;
+/**
  * Swaps two dimensions.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.transpose.html
@@ -2203,6 +3179,56 @@ export const swapaxes: {
 export const swapdims: {
   (input: Tensor, dim0: number, dim1: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.swapdims as never;
+/** In-place form of `tril`. */
+export const tril_: {
+  (input: Tensor, options?: { diagonal?: number }): Tensor;
+  (input: Tensor, diagonal?: number, options?: { diagonal?: number }): Tensor;
+} = fn.tril_ as never;
+/**
+ * The lower triangle of each matrix; the other elements become 0.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.tril.html
+ */
+export const tril: {
+  (input: Tensor, options?: { diagonal?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, diagonal?: number, options?: { diagonal?: number; out?: Tensor | null }): Tensor;
+} = fn.tril as never;
+/**
+ * The coordinates of the lower triangle of a matrix.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.tril_indices.html
+ */
+export const tril_indices: {
+  (row: number, col: number, options?: { offset?: number; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; out?: Tensor | null }): Tensor;
+  (row: number, col: number, offset?: number, options?: { offset?: number; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; out?: Tensor | null }): Tensor;
+} = fn.tril_indices as never;
+/** In-place form of `triu`. */
+export const triu_: {
+  (input: Tensor, options?: { diagonal?: number }): Tensor;
+  (input: Tensor, diagonal?: number, options?: { diagonal?: number }): Tensor;
+} = fn.triu_ as never;
+/**
+ * The upper triangle of each matrix; the other elements become 0.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.triu.html
+ */
+export const triu: {
+  (input: Tensor, options?: { diagonal?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, diagonal?: number, options?: { diagonal?: number; out?: Tensor | null }): Tensor;
+} = fn.triu as never;
+/**
+ * The coordinates of the upper triangle of a matrix.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.triu_indices.html
+ */
+export const triu_indices: {
+  (row: number, col: number, options?: { offset?: number; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; out?: Tensor | null }): Tensor;
+  (row: number, col: number, offset?: number, options?: { offset?: number; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; out?: Tensor | null }): Tensor;
+} = fn.triu_indices as never;
+/** In-place form of `true_divide`. */
+export const true_divide_: {
+  (input: Tensor, other: Tensor | Scalar): Tensor;
+} = fn.true_divide_ as never;
 /**
  * Divides in floating point: `div` without rounding.
  *
@@ -2211,6 +3237,14 @@ export const swapdims: {
 export const true_divide: {
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.true_divide as never;
+/** In-place form of `trunc`. */
+export const trunc_: {
+  (input: Tensor): Tensor;
+} = fn.trunc_ as never;
+/** In-place form of `fix`. */
+export const fix_: {
+  (input: Tensor): Tensor;
+} = fn.fix_ as never;
 /**
  * Rounds towards zero.
  *
@@ -2244,6 +3278,24 @@ export const unbind: {
 export const unflatten: {
   (input: Tensor, dim: number, sizes: readonly number[], options?: { out?: Tensor | null }): Tensor;
 } = fn.unflatten as never;
+/**
+ * The distinct elements, or slices along `dim`, in order; on request where each went and how many there were.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.unique.html
+ */
+export const unique: {
+  (input: Tensor, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
+  (input: Tensor, sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
+} = fn.unique as never;
+/**
+ * The first of each run of equal elements, or slices along `dim`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.unique_consecutive.html
+ */
+export const unique_consecutive: {
+  (input: Tensor, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
+  (input: Tensor, return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
+} = fn.unique_consecutive as never;
 /**
  * Inserts a dimension of size 1.
  *
@@ -2321,6 +3373,10 @@ export const where: {
   (condition: Tensor, input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
   (condition: Tensor): Tensor[];
 } = fn.where as never;
+/** In-place form of `xlogy`. */
+export const xlogy_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.xlogy_ as never;
 /**
  * self * log(other), 0 where self is 0.
  *
@@ -2329,6 +3385,14 @@ export const where: {
 export const xlogy: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.xlogy as never;
+/**
+ * Fills with zeros.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.zero_.html
+ */
+export const zero_: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.zero_ as never;
 /**
  * A tensor of zeros.
  *

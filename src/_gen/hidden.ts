@@ -23,6 +23,20 @@ export const _softmax: {
   (input: Tensor, dim: number, options?: { out?: Tensor | null }): Tensor;
 } = fn._softmax as never;
 /**
+ * The distinct elements in order.
+ */
+export const _unique2: {
+  (input: Tensor, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean }): [Tensor, Tensor, Tensor];
+  (input: Tensor, sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean }): [Tensor, Tensor, Tensor];
+} = fn._unique2 as never;
+/**
+ * The elements or slices that differ from the one before.
+ */
+export const _unique_consecutive: {
+  (input: Tensor, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
+  (input: Tensor, return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
+} = fn._unique_consecutive as never;
+/**
  * Gradient of adaptive_avg_pool1d.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.adaptive_avg_pool1d_backward.html
@@ -203,6 +217,10 @@ export const cross_entropy_loss: {
   (input: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignore_index?: number; label_smoothing?: number | PyFloat; out?: Tensor | null }): Tensor;
   (input: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, ignore_index?: number, label_smoothing?: number | PyFloat, options?: { weight?: Tensor | null; reduction?: number; ignore_index?: number; label_smoothing?: number | PyFloat; out?: Tensor | null }): Tensor;
 } = fn.cross_entropy_loss as never;
+/** In-place form of `_eq`. */
+export const _eq_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn._eq_ as never;
 /**
  * Elementwise equality.
  */
@@ -234,6 +252,10 @@ export const glu: {
 export const group_norm_backward: {
   (grad_out: Tensor, input: Tensor, weight: Tensor | null, mean: Tensor, rstd: Tensor, num_groups: number, need: readonly boolean[]): [Tensor, Tensor, Tensor];
 } = fn.group_norm_backward as never;
+/** In-place form of `hardsigmoid`. */
+export const hardsigmoid_: {
+  (input: Tensor): Tensor;
+} = fn.hardsigmoid_ as never;
 /**
  * relu6(x + 3) / 6.
  *
@@ -242,6 +264,10 @@ export const group_norm_backward: {
 export const hardsigmoid: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.hardsigmoid as never;
+/** In-place form of `hardswish`. */
+export const hardswish_: {
+  (input: Tensor): Tensor;
+} = fn.hardswish_ as never;
 /**
  * x * relu6(x + 3) / 6.
  *
@@ -386,6 +412,14 @@ export const mse_loss_backward: {
   (grad_output: Tensor, input: Tensor, target: Tensor, reduction: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.mse_loss_backward as never;
 /**
+ * Dropout with a given mask.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.native_dropout_backward.html
+ */
+export const native_dropout_backward: {
+  (grad_output: Tensor, mask: Tensor, p: number | PyFloat, options?: { out?: Tensor | null }): Tensor;
+} = fn.native_dropout_backward as never;
+/**
  * Group normalisation with mean and reciprocal deviation.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.native_group_norm.html
@@ -419,6 +453,15 @@ export const nll_loss_forward: {
   (input: Tensor, target: Tensor, weight: Tensor | null, reduction: number, ignore_index: number): [output: Tensor, total_weight: Tensor] & { readonly output: Tensor; readonly total_weight: Tensor };
 } = fn.nll_loss_forward as never;
 /**
+ * Pads the last dimensions.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.pad.html
+ */
+export const pad: {
+  (input: Tensor, pad: readonly number[], options?: { mode?: string; value?: number | PyFloat | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, pad: readonly number[], mode?: string, value?: number | PyFloat | null, options?: { mode?: string; value?: number | PyFloat | null; out?: Tensor | null }): Tensor;
+} = fn.pad as never;
+/**
  * prelu with a broadcast weight.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.prelu_kernel.html
@@ -434,6 +477,20 @@ export const prelu_kernel: {
 export const relu6: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.relu6 as never;
+/** In-place form of `rrelu_with_noise`. */
+export const rrelu_with_noise_: {
+  (input: Tensor, noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  (input: Tensor, noise: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+} = fn.rrelu_with_noise_ as never;
+/**
+ * The randomized leaky ReLU; writes its slopes into `noise`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.rrelu_with_noise.html
+ */
+export const rrelu_with_noise: {
+  (input: Tensor, noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, noise: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
+} = fn.rrelu_with_noise as never;
 /**
  * smooth_l1_loss.
  *
@@ -485,3 +542,12 @@ export const softshrink: {
   (input: Tensor, options?: { lambd?: Scalar; out?: Tensor | null }): Tensor;
   (input: Tensor, lambd?: Scalar, options?: { lambd?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.softshrink as never;
+/**
+ * The distinct slices along a dimension in lexicographic order.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.unique_dim.html
+ */
+export const unique_dim: {
+  (input: Tensor, dim: number, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean }): [Tensor, Tensor, Tensor];
+  (input: Tensor, dim: number, sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean }): [Tensor, Tensor, Tensor];
+} = fn.unique_dim as never;

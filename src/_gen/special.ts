@@ -10,6 +10,10 @@ import { fn } from "../dispatch/functions.ts";
 import type { Tensor } from "../tensor.ts";
 import "../ops/table.ts";
 
+/** In-place form of `special_erf`. */
+export const erf_: {
+  (input: Tensor): Tensor;
+} = fn.special_erf_ as never;
 /**
  * Error function.
  *
@@ -18,6 +22,10 @@ import "../ops/table.ts";
 export const erf: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.special_erf as never;
+/** In-place form of `special_erfc`. */
+export const erfc_: {
+  (input: Tensor): Tensor;
+} = fn.special_erfc_ as never;
 /**
  * Complementary error function.
  *
@@ -26,6 +34,10 @@ export const erf: {
 export const erfc: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.special_erfc as never;
+/** In-place form of `special_erfinv`. */
+export const erfinv_: {
+  (input: Tensor): Tensor;
+} = fn.special_erfinv_ as never;
 /**
  * Inverse error function.
  *
@@ -43,6 +55,11 @@ export const log_softmax: {
   (input: Tensor, dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.special_log_softmax as never;
+/** In-place form of `special_logit`. */
+export const logit_: {
+  (input: Tensor, options?: { eps?: number | PyFloat | null }): Tensor;
+  (input: Tensor, eps?: number | PyFloat | null, options?: { eps?: number | PyFloat | null }): Tensor;
+} = fn.special_logit_ as never;
 /**
  * log(x / (1 - x)), with x clamped to [eps, 1 - eps].
  *
@@ -61,6 +78,10 @@ export const logsumexp: {
   (input: Tensor, dim: readonly number[] | number, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: readonly number[] | number, keepdim?: boolean, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
 } = fn.special_logsumexp as never;
+/** In-place form of `special_expit`. */
+export const expit_: {
+  (input: Tensor): Tensor;
+} = fn.special_expit_ as never;
 /**
  * 1 / (1 + exp(-x)).
  *
@@ -69,6 +90,10 @@ export const logsumexp: {
 export const expit: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.special_expit as never;
+/** In-place form of `special_sinc`. */
+export const sinc_: {
+  (input: Tensor): Tensor;
+} = fn.special_sinc_ as never;
 /**
  * Normalized sinc: sin(pi x) / (pi x).
  *
@@ -86,6 +111,10 @@ export const softmax: {
   (input: Tensor, dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.special_softmax as never;
+/** In-place form of `special_xlog1py`. */
+export const xlog1py_: {
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+} = fn.special_xlog1py_ as never;
 /**
  * self * log1p(other), 0 where self is 0.
  *

@@ -185,6 +185,13 @@ export interface TensorMethods extends TensorApi {
   argmin(options?: { dim?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
   argmin(dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
   /**
+   * The indices that sort along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.argsort.html
+   */
+  argsort(options?: { dim?: number; descending?: boolean; stable?: boolean; out?: Tensor | null }): Tensor;
+  argsort(dim?: number, descending?: boolean, options?: { dim?: number; descending?: boolean; stable?: boolean; out?: Tensor | null }): Tensor;
+  /**
    * A view with any sizes, strides and offset.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.as_strided.html
@@ -280,11 +287,33 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `baddbmm`. */
   baddbmm_(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): this;
   /**
+   * 1 at the probabilities in `self`, else 0.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.bernoulli.html
+   */
+  bernoulli(options?: { generator?: Generator | null; out?: Tensor | null }): Tensor;
+  bernoulli(p: number | PyFloat, options?: { generator?: Generator | null; out?: Tensor | null }): Tensor;
+  /**
+   * Fills with 1 at the probabilities in `p`, else 0.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.bernoulli_.html
+   */
+  bernoulli_(p: Tensor, options?: { generator?: Generator | null }): Tensor;
+  bernoulli_(options?: { p?: number | PyFloat; generator?: Generator | null }): Tensor;
+  bernoulli_(p?: number | PyFloat, options?: { p?: number | PyFloat; generator?: Generator | null }): Tensor;
+  /**
    * Converts to torch.bfloat16.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.bfloat16.html
    */
   bfloat16(options?: { out?: Tensor | null }): Tensor;
+  /**
+   * How often each integer occurs, or the sum of its weights.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.bincount.html
+   */
+  bincount(options?: { weights?: Tensor | null; minlength?: number; out?: Tensor | null }): Tensor;
+  bincount(weights?: Tensor | null, minlength?: number, options?: { weights?: Tensor | null; minlength?: number; out?: Tensor | null }): Tensor;
   /**
    * Bitwise AND.
    *
@@ -357,6 +386,13 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.byte.html
    */
   byte(options?: { out?: Tensor | null }): Tensor;
+  /**
+   * Fills with numbers from a Cauchy distribution.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.cauchy_.html
+   */
+  cauchy_(options?: { median?: number | PyFloat; sigma?: number | PyFloat; generator?: Generator | null }): Tensor;
+  cauchy_(median?: number | PyFloat, sigma?: number | PyFloat, options?: { median?: number | PyFloat; sigma?: number | PyFloat; generator?: Generator | null }): Tensor;
   /**
    * Converts to torch.complex128.
    *
@@ -499,6 +535,34 @@ export interface TensorMethods extends TensorApi {
   cuda(options?: { device?: Device | string | null; non_blocking?: boolean; out?: Tensor | null }): Tensor;
   cuda(device?: Device | string | null, non_blocking?: boolean, options?: { device?: Device | string | null; non_blocking?: boolean; out?: Tensor | null }): Tensor;
   /**
+   * The largest element so far along a dimension, and where it is.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.cummax.html
+   */
+  cummax(dim: number): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The smallest element so far along a dimension, and where it is.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.cummin.html
+   */
+  cummin(dim: number): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The products of the elements so far along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.cumprod.html
+   */
+  cumprod(dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+  /** In-place form of `cumprod`. */
+  cumprod_(dim: number, options?: { dtype?: DType | null }): this;
+  /**
+   * The sums of the elements so far along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.cumsum.html
+   */
+  cumsum(dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+  /** In-place form of `cumsum`. */
+  cumsum_(dim: number, options?: { dtype?: DType | null }): this;
+  /**
    * Degrees to radians.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.deg2rad.html
@@ -525,6 +589,13 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.diagonal_backward.html
    */
   diagonal_backward(sizes: readonly number[], offset: number, dim1: number, dim2: number, options?: { out?: Tensor | null }): Tensor;
+  /**
+   * The n-th differences of neighbours along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.diff.html
+   */
+  diff(options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | null }): Tensor;
+  diff(n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | null }): Tensor;
   /**
    * The p-norm of the difference.
    *
@@ -684,6 +755,13 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `expm1`. */
   expm1_(): this;
   /**
+   * Fills with numbers from an exponential distribution.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.exponential_.html
+   */
+  exponential_(options?: { lambd?: number | PyFloat; generator?: Generator | null }): Tensor;
+  exponential_(lambd?: number | PyFloat, options?: { lambd?: number | PyFloat; generator?: Generator | null }): Tensor;
+  /**
    * Fills with a number.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.fill_.html
@@ -800,6 +878,12 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `greater_equal`. */
   greater_equal_(other: Tensor | Scalar): this;
   /**
+   * Fills with numbers from a geometric distribution.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.geometric_.html
+   */
+  geometric_(p: number | PyFloat, options?: { generator?: Generator | null }): Tensor;
+  /**
    * Elementwise `self > other`.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.gt.html
@@ -843,6 +927,21 @@ export interface TensorMethods extends TensorApi {
   heaviside(values: Tensor, options?: { out?: Tensor | null }): Tensor;
   /** In-place form of `heaviside`. */
   heaviside_(values: Tensor): this;
+  /**
+   * Counts of the elements in equal steps between `min` and `max`, or between the smallest and the largest.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.histc.html
+   */
+  histc(options?: { bins?: number; min?: number | PyFloat; max?: number | PyFloat; out?: Tensor | null }): Tensor;
+  histc(bins?: number, min?: number | PyFloat, max?: number | PyFloat, options?: { bins?: number; min?: number | PyFloat; max?: number | PyFloat; out?: Tensor | null }): Tensor;
+  /**
+   * Counts of the elements between the given edges.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.histogram.html
+   */
+  histogram(bins: Tensor, options?: { weight?: Tensor | null; density?: boolean }): [hist: Tensor, bin_edges: Tensor] & { readonly hist: Tensor; readonly bin_edges: Tensor };
+  histogram(options?: { bins?: number; range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): [hist: Tensor, bin_edges: Tensor] & { readonly hist: Tensor; readonly bin_edges: Tensor };
+  histogram(bins?: number, options?: { bins?: number; range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): [hist: Tensor, bin_edges: Tensor] & { readonly hist: Tensor; readonly bin_edges: Tensor };
   /**
    * Equal parts along a dimension.
    *
@@ -907,6 +1006,13 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.isposinf.html
    */
   isposinf(options?: { out?: Tensor | null }): Tensor;
+  /**
+   * The `k`-th smallest element along a dimension, and where it is.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.kthvalue.html
+   */
+  kthvalue(k: number, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  kthvalue(k: number, dim?: number, keepdim?: boolean, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * Least common multiple.
    *
@@ -990,6 +1096,13 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `log2`. */
   log2_(): this;
   /**
+   * Fills with numbers whose logarithm is normally distributed.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.log_normal_.html
+   */
+  log_normal_(options?: { mean?: number | PyFloat; std?: number | PyFloat; generator?: Generator | null }): Tensor;
+  log_normal_(mean?: number | PyFloat, std?: number | PyFloat, options?: { mean?: number | PyFloat; std?: number | PyFloat; generator?: Generator | null }): Tensor;
+  /**
    * log(softmax(x)), computed stably.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.log_softmax.html
@@ -1015,6 +1128,12 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.logaddexp2.html
    */
   logaddexp2(other: Tensor, options?: { out?: Tensor | null }): Tensor;
+  /**
+   * The logarithm of the sum of the exponentials so far along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html
+   */
+  logcumsumexp(dim: number, options?: { out?: Tensor | null }): Tensor;
   /**
    * Elementwise logical AND.
    *
@@ -1153,6 +1272,14 @@ export interface TensorMethods extends TensorApi {
   mean(dim: readonly number[] | number | null, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   mean(dim: readonly number[] | number | null, keepdim?: boolean, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
+   * The median of all elements: of an even number the lower one.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.median.html
+   */
+  median(options?: { out?: Tensor | null }): Tensor;
+  median(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  median(dim: number, keepdim?: boolean, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
    * The minimum of all elements.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.min.html
@@ -1176,6 +1303,13 @@ export interface TensorMethods extends TensorApi {
    */
   mm(mat2: Tensor, options?: { out?: Tensor | null }): Tensor;
   /**
+   * The most frequent value along a dimension, and where it stands last.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.mode.html
+   */
+  mode(options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  mode(dim?: number, keepdim?: boolean, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
    * Moves dimensions to other places.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.movedim.html
@@ -1187,6 +1321,12 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.movedim.html
    */
   moveaxis(source: readonly number[] | number, destination: readonly number[] | number, options?: { out?: Tensor | null }): Tensor;
+  /**
+   * Sorts along the first dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.msort.html
+   */
+  msort(options?: { out?: Tensor | null }): Tensor;
   /**
    * Multiplies `self` by `other`.
    *
@@ -1203,6 +1343,13 @@ export interface TensorMethods extends TensorApi {
   mul_(other: Tensor | Scalar): this;
   /** In-place form of `multiply`. */
   multiply_(other: Tensor | Scalar): this;
+  /**
+   * Indices drawn by the weights in each row.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.multinomial.html
+   */
+  multinomial(num_samples: number, options?: { replacement?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
+  multinomial(num_samples: number, replacement?: boolean, options?: { replacement?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
   /**
    * Matrix times vector.
    *
@@ -1226,6 +1373,23 @@ export interface TensorMethods extends TensorApi {
    */
   nanmean(options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   nanmean(dim?: readonly number[] | number | null, keepdim?: boolean, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  /**
+   * The median of all elements, leaving NaN aside: of an even number the lower one.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html
+   */
+  nanmedian(options?: { out?: Tensor | null }): Tensor;
+  nanmedian(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  nanmedian(dim: number, keepdim?: boolean, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The quantiles of the elements, of all or along a dimension, leaving NaN aside.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.nanquantile.html
+   */
+  nanquantile(q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  nanquantile(q: Tensor, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  nanquantile(q: number | PyFloat, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  nanquantile(q: number | PyFloat, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
   /**
    * The sum, treating NaN as zero.
    *
@@ -1336,6 +1500,13 @@ export interface TensorMethods extends TensorApi {
   norm_of(p: number | PyFloat, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   norm_of(p: number | PyFloat, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
+   * Fills with numbers from a normal distribution.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.normal_.html
+   */
+  normal_(options?: { mean?: number | PyFloat; std?: number | PyFloat; generator?: Generator | null }): Tensor;
+  normal_(mean?: number | PyFloat, std?: number | PyFloat, options?: { mean?: number | PyFloat; std?: number | PyFloat; generator?: Generator | null }): Tensor;
+  /**
    * Outer product of two vectors.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.outer.html
@@ -1384,6 +1555,15 @@ export interface TensorMethods extends TensorApi {
   prod(dim: number, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   prod(dim: number, keepdim?: boolean, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
+   * The quantiles of the elements, of all or along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.quantile.html
+   */
+  quantile(q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  quantile(q: Tensor, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  quantile(q: number | PyFloat, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  quantile(q: number | PyFloat, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  /**
    * Radians to degrees.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.rad2deg.html
@@ -1391,6 +1571,14 @@ export interface TensorMethods extends TensorApi {
   rad2deg(options?: { out?: Tensor | null }): Tensor;
   /** In-place form of `rad2deg`. */
   rad2deg_(): this;
+  /**
+   * Fills with integers from `from` up to, not including, `to`.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.random_.html
+   */
+  random_(from: number, to: number | null, options?: { generator?: Generator | null }): Tensor;
+  random_(to: number, options?: { generator?: Generator | null }): Tensor;
+  random_(options?: { generator?: Generator | null }): Tensor;
   /**
    * All elements in one dimension.
    *
@@ -1429,6 +1617,15 @@ export interface TensorMethods extends TensorApi {
   repeat(repeats: readonly number[], options?: { out?: Tensor | null }): Tensor;
   repeat(...repeats: number[]): Tensor;
   repeat(...repeats: (number | { out?: Tensor | null })[]): Tensor;
+  /**
+   * Each element, or slice along `dim`, as often as `repeats` says.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.repeat_interleave.html
+   */
+  repeat_interleave(repeats: Tensor, options?: { dim?: number | null; output_size?: number | null; out?: Tensor | null }): Tensor;
+  repeat_interleave(repeats: Tensor, dim?: number | null, options?: { dim?: number | null; output_size?: number | null; out?: Tensor | null }): Tensor;
+  repeat_interleave(repeats: number, options?: { dim?: number | null; output_size?: number | null; out?: Tensor | null }): Tensor;
+  repeat_interleave(repeats: number, dim?: number | null, options?: { dim?: number | null; output_size?: number | null; out?: Tensor | null }): Tensor;
   /**
    * The same elements in another shape; a view where possible.
    *
@@ -1473,6 +1670,9 @@ export interface TensorMethods extends TensorApi {
   round(options?: { decimals?: number; out?: Tensor | null }): Tensor;
   /** In-place form of `round`. */
   round_(options?: { decimals?: number }): this;
+  /** In-place form of `rrelu_with_noise`. */
+  rrelu_with_noise_(noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): this;
+  rrelu_with_noise_(noise: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): this;
   /**
    * Reciprocal of the square root.
    *
@@ -1612,6 +1812,13 @@ export interface TensorMethods extends TensorApi {
    */
   special_softmax(dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   special_softmax(dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+  /**
+   * The elements along a dimension in order, equal ones as they stood, and where they were.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.sort.html
+   */
+  sort(options?: { dim?: number; descending?: boolean; stable?: boolean | null }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  sort(dim?: number, descending?: boolean, options?: { dim?: number; descending?: boolean; stable?: boolean | null }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * self * log1p(other), 0 where self is 0.
    *
@@ -1777,6 +1984,13 @@ export interface TensorMethods extends TensorApi {
   to_copy(dtype: DType, options?: { device?: Device | string | null; out?: Tensor | null }): Tensor;
   to_copy(dtype: DType, device?: Device | string | null, options?: { device?: Device | string | null; out?: Tensor | null }): Tensor;
   /**
+   * The `k` largest elements along a dimension, and where they are.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.topk.html
+   */
+  topk(k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  topk(k: number, dim?: number, largest?: boolean, sorted?: boolean, options?: { dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
    * Swaps two dimensions.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.transpose.html
@@ -1794,6 +2008,26 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.transpose.html
    */
   swapdims(dim0: number, dim1: number, options?: { out?: Tensor | null }): Tensor;
+  /**
+   * The lower triangle of each matrix; the other elements become 0.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.tril.html
+   */
+  tril(options?: { diagonal?: number; out?: Tensor | null }): Tensor;
+  tril(diagonal?: number, options?: { diagonal?: number; out?: Tensor | null }): Tensor;
+  /** In-place form of `tril`. */
+  tril_(options?: { diagonal?: number }): this;
+  tril_(diagonal?: number, options?: { diagonal?: number }): this;
+  /**
+   * The upper triangle of each matrix; the other elements become 0.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.triu.html
+   */
+  triu(options?: { diagonal?: number; out?: Tensor | null }): Tensor;
+  triu(diagonal?: number, options?: { diagonal?: number; out?: Tensor | null }): Tensor;
+  /** In-place form of `triu`. */
+  triu_(options?: { diagonal?: number }): this;
+  triu_(diagonal?: number, options?: { diagonal?: number }): this;
   /**
    * Divides in floating point: `div` without rounding.
    *
@@ -1849,6 +2083,27 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.unfold_backward.html
    */
   unfold_backward(input_sizes: readonly number[], dim: number, size: number, step: number, options?: { out?: Tensor | null }): Tensor;
+  /**
+   * Fills with numbers from the uniform distribution on [from, to).
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.uniform_.html
+   */
+  uniform_(options?: { from?: number | PyFloat; to?: number | PyFloat; generator?: Generator | null }): Tensor;
+  uniform_(from?: number | PyFloat, to?: number | PyFloat, options?: { from?: number | PyFloat; to?: number | PyFloat; generator?: Generator | null }): Tensor;
+  /**
+   * The distinct elements, or slices along `dim`, in order; on request where each went and how many there were.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.unique.html
+   */
+  unique(options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
+  unique(sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
+  /**
+   * The first of each run of equal elements, or slices along `dim`.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.unique_consecutive.html
+   */
+  unique_consecutive(options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
+  unique_consecutive(return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   /**
    * Inserts a dimension of size 1.
    *

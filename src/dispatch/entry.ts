@@ -166,7 +166,11 @@ export function install(
     for (const n of [name, ...rows.flatMap((r) => r.aliases ?? [])]) {
       if (f !== null) functions[n] = f;
       if (forMethod.length > 0 && !(n in proto)) define(proto, n, makeMethod(n, forMethod));
-      if (inplace.length > 0) define(proto, `${n}_`, makeInplace(`${n}_`, inplace));
+      if (inplace.length > 0) {
+        const method = makeInplace(`${n}_`, inplace);
+        define(proto, `${n}_`, method);
+        functions[`${n}_`] = (self: Tensor, ...args: unknown[]) => method.call(self, ...args);
+      }
     }
   }
 }

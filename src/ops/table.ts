@@ -7,20 +7,47 @@ import { install } from "../dispatch/entry.ts";
 import { fn } from "../dispatch/functions.ts";
 import type { Row, Table } from "../dispatch/op.ts";
 import { activations } from "./activation.ts";
-import { convolutions } from "./convolution.ts";
-import { losses } from "./softmax.ts";
-import { pooling } from "./pooling.ts";
-import { normalizations } from "./normalization.ts";
 import { arithmetic } from "./arithmetic.ts";
+import { convolutions } from "./convolution.ts";
 import { copies } from "./copy.ts";
+import { counting } from "./counting.ts";
 import { creation } from "./creation.ts";
+import { dropouts } from "./dropout.ts";
 import { math } from "./math.ts";
 import { matmuls } from "./matmul.ts";
+import { normalizations } from "./normalization.ts";
+import { paddings } from "./padding.ts";
+import { pooling } from "./pooling.ts";
+import { randoms } from "./random.ts";
 import { reductions } from "./reduction.ts";
+import { scans } from "./scan.ts";
+import { losses } from "./softmax.ts";
+import { sorting } from "./sorting.ts";
 import { installTensorApi } from "./tensor_api.ts";
+import { triangles } from "./triangle.ts";
 import { views } from "./view.ts";
 
-const families: readonly Table[] = [creation, arithmetic, math, reductions, views, copies, matmuls, activations, convolutions, losses, pooling, normalizations];
+const families: readonly Table[] = [
+  creation,
+  arithmetic,
+  math,
+  reductions,
+  views,
+  copies,
+  matmuls,
+  activations,
+  convolutions,
+  losses,
+  paddings,
+  pooling,
+  normalizations,
+  counting,
+  dropouts,
+  randoms,
+  scans,
+  sorting,
+  triangles,
+];
 
 /** Rows by operator name. */
 export const table: Readonly<Record<string, readonly Row[]>> = Object.assign({}, ...families);
