@@ -103,7 +103,7 @@ __global__ void activate_kernel(T *c, int64_t m, int64_t n, int64_t c_rs, int ac
     batches.offsets(i / n / m, base);
     T *const at = c + base[2] + i / n % m * c_rs + i % n;
     const C v = convert<C>(*at);
-    *at = convert<T>(act == TC_ACT_RELU ? v_max(v, C(0)) : act == TC_ACT_SIGMOID ? v_sigmoid(v) : C(tanh(v)));
+    *at = convert<T>(act == TC_ACT_RELU ? v_max(v, C(0)) : act == TC_ACT_SIGMOID ? v_sigmoid(v) : v_tanh(v));
   }
 }
 

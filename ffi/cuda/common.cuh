@@ -325,9 +325,9 @@ template <int N> struct Space {
 
   // Dimensions of size 1 are left out; false: too many dimensions.
   bool add(int64_t n, const int64_t *strides) {
-    count *= n;
     if (n == 1) return true;
     if (ndim == kSpaceDims) return false;
+    count *= n;
     size[ndim] = n;
     for (int k = 0; k < N; k++) stride[ndim][k] = strides[k];
     ndim++;
@@ -335,7 +335,7 @@ template <int N> struct Space {
   }
   void finish() {
     wide = count >= int64_t(1) << 31;
-    for (int d = 0; d < ndim; d++) divider[d].set(uint32_t(wide ? 1 : size[d]));
+    for (int d = 0; d < ndim; d++) divider[d].set(uint32_t(wide || count == 0 ? 1 : size[d]));
   }
 
   TC_FN void offsets(int64_t index, int64_t (&offset)[N]) const {

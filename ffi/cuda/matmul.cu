@@ -17,17 +17,14 @@ template <class Acc> struct Epilogue {
   int act;
 };
 
-template <class Acc> TC_FN Acc activate(Acc v, int act) {
+// Integers have no activations.
+template <class Acc> TC_FN Acc activate(Acc v, [[maybe_unused]] int act) {
   if constexpr (std::is_floating_point_v<Acc>) {
-    switch (act) {
-      case TC_ACT_RELU: return v_max(v, Acc(0));
-      case TC_ACT_SIGMOID: return v_sigmoid(v);
-      case TC_ACT_TANH: return Acc(tanh(v));
-      default: return v;
-    }
-  } else {
-    return act == TC_ACT_RELU && std::make_signed_t<Acc>(v) < 0 ? Acc(0) : v;
+    if (act == TC_ACT_RELU) return v_max(v, Acc(0));
+    if (act == TC_ACT_SIGMOID) return v_sigmoid(v);
+    if (act == TC_ACT_TANH) return v_tanh(v);
   }
+  return v;
 }
 
 template <class T, class Acc>

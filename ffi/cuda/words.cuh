@@ -89,13 +89,13 @@ TC_WORD double v_erfinv(double x) { return erfinv(x); }
 TC_WORD double v_erfinv(double y) {
   if (!(fabs(y) <= 1)) return NAN;
   if (fabs(y) == 1) return copysign(INFINITY, y);
-  const double a = 0.147, l = log1p(-y * y), b = 2 / (M_PI * a) + l / 2;
-  double x = copysign(sqrt(sqrt(b * b - l / a) - b), y);
+  const double size = fabs(y), a = 0.147, l = log1p(-size * size), b = 2 / (M_PI * a) + l / 2;
+  double x = sqrt(sqrt(b * b - l / a) - b);
   for (int i = 0; i < 4; i++) {
-    const double error = fabs(y) < 0.5 ? erf(x) - y : copysign((1 - fabs(y)) - erfc(fabs(x)), y);
+    const double error = size < 0.5 ? erf(x) - size : (1 - size) - erfc(x);
     x -= error / (M_2_SQRTPI * exp(-x * x));
   }
-  return x;
+  return copysign(x, y);
 }
 TC_WORD float v_erfinv(float y) { return float(v_erfinv(double(y))); }
 #endif

@@ -1,0 +1,18 @@
+/** All checks that run through both bridges. */
+
+import type { Check } from "./harness.ts";
+import { indexChecks } from "./index.ts";
+import { learningChecks } from "./learning.ts";
+import { matmulChecks } from "./matmul.ts";
+import { pointwiseChecks } from "./pointwise.ts";
+import { reduceChecks } from "./reduce.ts";
+import { runtimeChecks } from "./runtime.ts";
+
+export const checks: readonly Check[] = [
+  ...runtimeChecks,
+  ...pointwiseChecks,
+  ...reduceChecks,
+  ...matmulChecks,
+  ...learningChecks,
+  ...indexChecks,
+];
