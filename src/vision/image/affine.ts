@@ -10,14 +10,22 @@ export type AffineInterpolation = "nearest" | "bilinear";
 /** Fixed point with 16 fractional bits, as Pillow steps through the picture. */
 const fix = (v: number): number => Math.floor(v * 65536 + 0.5);
 
-/** The picture seen through `matrix`; what lies outside of it gets `fill`. */
+/** How an affine map is drawn. */
+export interface AffineOptions {
+  how?: AffineInterpolation;
+  /** For what lies outside of the picture: one value, or one for each channel. */
+  fill?: number | readonly number[];
+  /** The size of the result; the picture's by default. */
+  size?: readonly [width: number, height: number];
+}
+
+/** The picture seen through `matrix`. */
 export function affine(
   image: Image,
   matrix: AffineMatrix,
-  how: AffineInterpolation = "nearest",
-  fill: number | readonly number[] = 0,
+  { how = "nearest", fill = 0, size = image.size }: AffineOptions = {},
 ): Image {
-  const out = new Image(image.width, image.height, image.mode), colour = colourOf(fill, image.channels);
+  const out = new Image(size[0], size[1], image.mode), colour = colourOf(fill, image.channels);
   for (let i = 0; i < out.data.length; i++) out.data[i] = colour[i % image.channels]!;
   if (how === "nearest") nearest(image, out, matrix);
   else bilinear(image, out, matrix);
@@ -67,22 +75,35 @@ function bilinear(image: Image, out: Image, [a, b, c, d, e, f]: AffineMatrix): v
 /** Rounds to 15 decimals as Python's round(), which Pillow applies to sines and cosines so that 90 degrees are exact. */
 const round15 = (v: number): number => Number(v.toFixed(15));
 
-/** Turned by `angle` degrees counter-clockwise around `centre` (the middle of the picture by default), its size kept. */
-export function rotate(
-  image: Image,
-  angle: number,
-  how: AffineInterpolation = "nearest",
-  fill: number | readonly number[] = 0,
-  centre: readonly [x: number, y: number] = [image.width / 2, image.height / 2],
-): Image {
+/** How a picture is turned. */
+export interface RotateOptions extends Omit<AffineOptions, "size"> {
+  /** What stays in its place; the middle of the picture by default. */
+  centre?: readonly [x: number, y: number] | null;
+  /** Whether the result is made large enough to hold all of the picture. */
+  expand?: boolean;
+}
+
+/** Turned by `angle` degrees counter-clockwise. */
+export function rotate(image: Image, angle: number, options: RotateOptions = {}): Image {
+  const { centre = null, expand = false, how = "nearest", fill = 0 } = options, { width, height } = image;
   const degrees = ((angle % 360) + 360) % 360;
-  const middle = centre[0] === image.width / 2 && centre[1] === image.height / 2;
-  if (middle && (degrees % 180 === 0 || (degrees % 90 === 0 && image.width === image.height))) {
+  if (centre === null && degrees % 90 === 0 && (degrees % 180 === 0 || expand || width === height)) {
     return turn(image, degrees / 90);
   }
   const radians = -degrees * Math.PI / 180,
     cos = round15(Math.cos(radians)),
     sin = round15(Math.sin(radians));
-  const [x, y] = centre;
-  return affine(image, [cos, sin, cos * -x + sin * -y + x, -sin, cos, -sin * -x + cos * -y + y], how, fill);
+  const [x, y] = centre ?? [width / 2, height / 2];
+  let matrix: AffineMatrix = [cos, sin, cos * -x + sin * -y + x, -sin, cos, -sin * -x + cos * -y + y];
+  const map = (px: number, py: number): [number, number] => [
+    matrix[0] * px + matrix[1] * py + matrix[2],
+    matrix[3] * px + matrix[4] * py + matrix[5],
+  ];
+  if (!expand) return affine(image, matrix, { how, fill });
+  const corners = [map(0, 0), map(width, 0), map(width, height), map(0, height)];
+  const extent = (k: 0 | 1): number =>
+    Math.ceil(Math.max(...corners.map((c) => c[k]))) - Math.floor(Math.min(...corners.map((c) => c[k])));
+  const w = extent(0), h = extent(1), [dx, dy] = map(-(w - width) / 2, -(h - height) / 2);
+  matrix = [matrix[0], matrix[1], dx, matrix[3], matrix[4], dy];
+  return affine(image, matrix, { how, fill, size: [w, h] });
 }

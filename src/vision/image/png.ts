@@ -31,7 +31,8 @@ function adler32(bytes: Uint8Array): number {
 
 /** A zlib stream of stored blocks (RFC 1950, 1951). */
 export function zlibStored(bytes: Uint8Array): Uint8Array {
-  const blocks = Math.max(1, Math.ceil(bytes.length / 65535)), out = new Uint8Array(2 + 5 * blocks + bytes.length + 4);
+  const blocks = Math.max(1, Math.ceil(bytes.length / 65535)),
+    out = new Uint8Array(2 + 5 * blocks + bytes.length + 4);
   const view = new DataView(out.buffer);
   out.set([0x78, 0x01]);
   let at = 2;
@@ -50,13 +51,16 @@ export function zlibStored(bytes: Uint8Array): Uint8Array {
 /** The bytes of a PNG file with this picture. */
 export function encodePng(image: Image): Uint8Array {
   const row = image.width * image.channels, raw = new Uint8Array((row + 1) * image.height); // each row begins with its filter: 0, none
-  for (let y = 0; y < image.height; y++) raw.set(image.data.subarray(y * row, (y + 1) * row), y * (row + 1) + 1);
+  for (let y = 0; y < image.height; y++) {
+    raw.set(image.data.subarray(y * row, (y + 1) * row), y * (row + 1) + 1);
+  }
   const head = new DataView(new ArrayBuffer(13));
   head.setUint32(0, image.width);
   head.setUint32(4, image.height);
   head.setUint8(8, 8);
   head.setUint8(9, COLOUR_TYPE[image.mode]);
-  const zlib = platformZlib(), packed = zlib !== undefined ? new Uint8Array(zlib.deflateSync(raw)) : zlibStored(raw);
+  const zlib = platformZlib(),
+    packed = zlib !== undefined ? new Uint8Array(zlib.deflateSync(raw)) : zlibStored(raw);
   const parts = [
     Uint8Array.from(SIGNATURE),
     chunk("IHDR", new Uint8Array(head.buffer)),
