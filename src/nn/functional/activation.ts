@@ -7,23 +7,17 @@ import type { DType } from "../../base/dtype.ts";
 import { RuntimeError, warnOnce } from "../../base/errors.ts";
 import * as aten from "../../ops/mod.ts";
 import type { Tensor } from "../../tensor.ts";
+import { overwrite } from "./inplace.ts";
 import { required, signature } from "../../utils/signature.ts";
 
+export { celu_, elu_, hardtanh_, leaky_relu_, relu_, rrelu_, selu_, threshold_ } from "./inplace.ts";
 export {
-  celu_,
-  elu_,
   gelu,
   hardshrink,
-  hardtanh_,
-  leaky_relu_,
   log_sigmoid as logsigmoid,
   prelu,
-  relu_,
-  rrelu_,
-  selu_,
   softplus,
   softshrink,
-  threshold_,
 } from "../../ops/mod.ts";
 
 interface Input {
@@ -52,7 +46,7 @@ export function threshold(
 ): Tensor;
 export function threshold(...args: unknown[]): Tensor {
   const { input, threshold, value, inplace } = THRESHOLD(args);
-  return inplace ? aten.threshold_(input, threshold, value) : aten.threshold(input, threshold, value);
+  return inplace ? overwrite("threshold_", input, threshold, value) : aten.threshold(input, threshold, value);
 }
 
 const RELU = signature<Input & Inplace>("relu", { input: required, inplace: false });
@@ -60,7 +54,7 @@ const RELU = signature<Input & Inplace>("relu", { input: required, inplace: fals
 export function relu(input: Tensor, inplace?: boolean | Inplace): Tensor;
 export function relu(...args: unknown[]): Tensor {
   const { input, inplace } = RELU(args);
-  return inplace ? aten.relu_(input) : aten.relu(input);
+  return inplace ? overwrite("relu_", input) : aten.relu(input);
 }
 
 const GLU = signature<Input & { dim?: number }>("glu", { input: required, dim: -1 });
@@ -86,7 +80,7 @@ export function hardtanh(
 ): Tensor;
 export function hardtanh(...args: unknown[]): Tensor {
   const { input, min_val, max_val, inplace } = HARDTANH(args);
-  return inplace ? aten.hardtanh_(input, min_val, max_val) : aten.hardtanh(input, min_val, max_val);
+  return inplace ? overwrite("hardtanh_", input, min_val, max_val) : aten.hardtanh(input, min_val, max_val);
 }
 
 const RELU6 = signature<Input & Inplace>("relu6", { input: required, inplace: false });
@@ -94,7 +88,7 @@ const RELU6 = signature<Input & Inplace>("relu6", { input: required, inplace: fa
 export function relu6(input: Tensor, inplace?: boolean | Inplace): Tensor;
 export function relu6(...args: unknown[]): Tensor {
   const { input, inplace } = RELU6(args);
-  return inplace ? aten.relu6_(input) : aten.relu6(input);
+  return inplace ? overwrite("relu6_", input) : aten.relu6(input);
 }
 
 interface Alpha extends Inplace {
@@ -105,7 +99,7 @@ const ELU = signature<Input & Alpha>("elu", { input: required, alpha: 1, inplace
 export function elu(input: Tensor, alpha?: number | Alpha, inplace?: boolean | Inplace): Tensor;
 export function elu(...args: unknown[]): Tensor {
   const { input, alpha, inplace } = ELU(args);
-  return inplace ? aten.elu_(input, alpha) : aten.elu(input, alpha);
+  return inplace ? overwrite("elu_", input, alpha) : aten.elu(input, alpha);
 }
 
 const SELU = signature<Input & Inplace>("selu", { input: required, inplace: false });
@@ -113,7 +107,7 @@ const SELU = signature<Input & Inplace>("selu", { input: required, inplace: fals
 export function selu(input: Tensor, inplace?: boolean | Inplace): Tensor;
 export function selu(...args: unknown[]): Tensor {
   const { input, inplace } = SELU(args);
-  return inplace ? aten.selu_(input) : aten.selu(input);
+  return inplace ? overwrite("selu_", input) : aten.selu(input);
 }
 
 const CELU = signature<Input & Alpha>("celu", { input: required, alpha: 1, inplace: false });
@@ -121,7 +115,7 @@ const CELU = signature<Input & Alpha>("celu", { input: required, alpha: 1, inpla
 export function celu(input: Tensor, alpha?: number | Alpha, inplace?: boolean | Inplace): Tensor;
 export function celu(...args: unknown[]): Tensor {
   const { input, alpha, inplace } = CELU(args);
-  return inplace ? aten.celu_(input, alpha) : aten.celu(input, alpha);
+  return inplace ? overwrite("celu_", input, alpha) : aten.celu(input, alpha);
 }
 
 interface LeakyReLU extends Inplace {
@@ -136,7 +130,7 @@ const LEAKY_RELU = signature<Input & LeakyReLU>("leaky_relu", {
 export function leaky_relu(input: Tensor, negative_slope?: number | LeakyReLU, inplace?: boolean | Inplace): Tensor;
 export function leaky_relu(...args: unknown[]): Tensor {
   const { input, negative_slope, inplace } = LEAKY_RELU(args);
-  return inplace ? aten.leaky_relu_(input, negative_slope) : aten.leaky_relu(input, negative_slope);
+  return inplace ? overwrite("leaky_relu_", input, negative_slope) : aten.leaky_relu(input, negative_slope);
 }
 
 interface RReLU extends Inplace {
@@ -161,7 +155,7 @@ export function rrelu(
 ): Tensor;
 export function rrelu(...args: unknown[]): Tensor {
   const { input, lower, upper, training, inplace } = RRELU(args);
-  return inplace ? aten.rrelu_(input, lower, upper, training) : aten.rrelu(input, lower, upper, training);
+  return inplace ? overwrite("rrelu_", input, lower, upper, training) : aten.rrelu(input, lower, upper, training);
 }
 
 /** x - tanh(x) */
@@ -280,7 +274,7 @@ const HARDSIGMOID = signature<Input & Inplace>("hardsigmoid", { input: required,
 export function hardsigmoid(input: Tensor, inplace?: boolean | Inplace): Tensor;
 export function hardsigmoid(...args: unknown[]): Tensor {
   const { input, inplace } = HARDSIGMOID(args);
-  return inplace ? aten.hardsigmoid_(input) : aten.hardsigmoid(input);
+  return inplace ? overwrite("hardsigmoid_", input) : aten.hardsigmoid(input);
 }
 
 const SILU = signature<Input & Inplace>("silu", { input: required, inplace: false });
@@ -288,7 +282,7 @@ const SILU = signature<Input & Inplace>("silu", { input: required, inplace: fals
 export function silu(input: Tensor, inplace?: boolean | Inplace): Tensor;
 export function silu(...args: unknown[]): Tensor {
   const { input, inplace } = SILU(args);
-  return inplace ? aten.silu_(input) : aten.silu(input);
+  return inplace ? overwrite("silu_", input) : aten.silu(input);
 }
 
 const MISH = signature<Input & Inplace>("mish", { input: required, inplace: false });
@@ -296,7 +290,7 @@ const MISH = signature<Input & Inplace>("mish", { input: required, inplace: fals
 export function mish(input: Tensor, inplace?: boolean | Inplace): Tensor;
 export function mish(...args: unknown[]): Tensor {
   const { input, inplace } = MISH(args);
-  return inplace ? aten.mish_(input) : aten.mish(input);
+  return inplace ? overwrite("mish_", input) : aten.mish(input);
 }
 
 const HARDSWISH = signature<Input & Inplace>("hardswish", { input: required, inplace: false });
@@ -304,5 +298,5 @@ const HARDSWISH = signature<Input & Inplace>("hardswish", { input: required, inp
 export function hardswish(input: Tensor, inplace?: boolean | Inplace): Tensor;
 export function hardswish(...args: unknown[]): Tensor {
   const { input, inplace } = HARDSWISH(args);
-  return inplace ? aten.hardswish_(input) : aten.hardswish(input);
+  return inplace ? overwrite("hardswish_", input) : aten.hardswish(input);
 }

@@ -6,6 +6,7 @@
 import { RuntimeError, ValueError, warnOnce } from "../../base/errors.ts";
 import * as aten from "../../ops/mod.ts";
 import type { Tensor } from "../../tensor.ts";
+import { overwrite } from "./inplace.ts";
 import { floatRepr, pyrepr } from "../../utils/pyrepr.ts";
 import { required, signature } from "../../utils/signature.ts";
 
@@ -50,7 +51,7 @@ export function dropout(
 export function dropout(...args: unknown[]): Tensor {
   const { input, p, training, inplace } = DROPOUT(args);
   checkProbability(p);
-  return inplace ? aten.dropout_(input, p, training) : aten.dropout(input, p, training);
+  return inplace ? overwrite("dropout_", input, p, training) : aten.dropout(input, p, training);
 }
 
 /**
@@ -67,7 +68,7 @@ export function alpha_dropout(
 export function alpha_dropout(...args: unknown[]): Tensor {
   const { input, p, training, inplace } = ALPHA_DROPOUT(args);
   checkProbability(p);
-  return inplace ? aten.alpha_dropout_(input, p, training) : aten.alpha_dropout(input, p, training);
+  return inplace ? overwrite("alpha_dropout_", input, p, training) : aten.alpha_dropout(input, p, training);
 }
 
 /** Alpha dropout of whole channels. */
@@ -80,12 +81,12 @@ export function feature_alpha_dropout(
 export function feature_alpha_dropout(...args: unknown[]): Tensor {
   const { input, p, training, inplace } = ALPHA_DROPOUT(args);
   checkProbability(p);
-  return inplace ? aten.feature_alpha_dropout_(input, p, training) : aten.feature_alpha_dropout(input, p, training);
+  return inplace ? overwrite("feature_alpha_dropout_", input, p, training) : aten.feature_alpha_dropout(input, p, training);
 }
 
 function featureDropout(input: Tensor, p: number, training: boolean, inplace: boolean, batched: boolean): Tensor {
   const x = batched ? input : inplace ? input.unsqueeze_(0) : input.unsqueeze(0);
-  const y = inplace ? aten.feature_dropout_(x, p, training) : aten.feature_dropout(x, p, training);
+  const y = inplace ? overwrite("feature_dropout_", x, p, training) : aten.feature_dropout(x, p, training);
   return batched ? y : inplace ? y.squeeze_(0) : y.squeeze(0);
 }
 

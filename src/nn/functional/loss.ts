@@ -174,7 +174,7 @@ export function nll_loss(
 ): Tensor;
 export function nll_loss(...args: unknown[]): Tensor {
   const a = NLL_LOSS(args);
-  return aten.nll_loss_nd(a.input, a.target, a.weight, code(a), a.ignore_index);
+  return aten.nll_loss(a.input, a.target, a.weight, code(a), a.ignore_index);
 }
 
 interface PoissonNLL extends ReductionOptions {

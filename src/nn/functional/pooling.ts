@@ -176,8 +176,10 @@ const LP_POOL = signature<Input & { norm_type: number; kernel_size: IntOrTuple }
 
 function lpPool(args: unknown[], n: 1 | 2): Tensor {
   const { input, norm_type, kernel_size, stride, ceil_mode } = LP_POOL(args);
-  const average = n === 1 ? aten.avg_pool1d : aten.avg_pool2d;
-  const mean = average(input.pow(norm_type), kernel_size, stride ?? [], 0, ceil_mode);
+  const power = input.pow(norm_type), step = stride ?? [];
+  const mean = n === 1
+    ? aten.avg_pool1d(power, kernel_size, step, 0, ceil_mode)
+    : aten.avg_pool2d(power, kernel_size, step, 0, ceil_mode);
   const area = ntuple(kernel_size, n).reduce((a, b) => a * b, 1);
   return aten.sign(mean).mul(aten.relu(mean.abs())).mul(area).pow(1 / norm_type);
 }

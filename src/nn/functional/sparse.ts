@@ -8,9 +8,11 @@ import { int64 } from "../../base/dtype.ts";
 import { no_grad } from "../../autograd/grad_mode.ts";
 import * as aten from "../../ops/mod.ts";
 import type { Tensor } from "../../tensor.ts";
+import { overwrite } from "./inplace.ts";
 import { required, signature } from "../../utils/signature.ts";
 
-export { one_hot } from "../../ops/mod.ts";
+
+export const one_hot = (aten as any).one_hot; // PENDING
 
 interface Embedding {
   padding_idx?: number | null;
@@ -31,7 +33,7 @@ const EMBEDDING = signature<{ input: Tensor; weight: Tensor } & Embedding>("embe
 
 /** Scales the rows of `weight` that `indices` names down to `max_norm`, in place and unrecorded. */
 function renorm(weight: Tensor, indices: Tensor, max_norm: number, norm_type: number): void {
-  no_grad(() => aten.embedding_renorm_(weight.detach(), indices, max_norm, norm_type));
+  no_grad(() => overwrite("embedding_renorm_", weight.detach(), indices, max_norm, norm_type));
 }
 
 /** Rows of `weight` by index. */

@@ -61,19 +61,20 @@ abstract class ModuleSequence extends Module {
     for (const m of this._modules.values()) if (m !== null) yield m;
   }
 
-  #keyAt(index: number): string {
+  /** The name of the module at `index`. */
+  _keyAt(index: number): string {
     const keys = [...this._modules.keys()];
     return keys[absolute(index, keys.length)]!;
   }
 
   /** The module at `index`; negative ones count from the end. */
   at(index: number): Module {
-    return this._modules.get(this.#keyAt(index))!;
+    return this._modules.get(this._keyAt(index))!;
   }
 
   /** Replaces the module at `index`. */
   set(index: number, module: Module): void {
-    this.add_module(this.#keyAt(index), module);
+    this.add_module(this._keyAt(index), module);
   }
 
   /** Appends a module. */
@@ -101,20 +102,21 @@ abstract class ModuleSequence extends Module {
     const all = [...this];
     if (!(index >= -all.length && index <= all.length)) throw new IndexError(`Index out of range: ${index}`);
     all.splice(index < 0 ? index + all.length : index, 0, module);
-    this.#renumber(all);
+    this._renumber(all);
     return this;
   }
 
   /** Removes and returns the module at `index`. */
   pop(index: number): Module {
-    const key = this.#keyAt(index);
+    const key = this._keyAt(index);
     const module = this._modules.get(key)!;
     Reflect.deleteProperty(this, key);
-    this.#renumber([...this]);
+    this._renumber([...this]);
     return module;
   }
 
-  #renumber(all: Module[]): void {
+  /** Makes `all` the modules, under the names 0, 1, ... */
+  _renumber(all: Module[]): void {
     for (const k of this._modules.keys()) Reflect.deleteProperty(this, k);
     all.forEach((m, i) => this.add_module(String(i), m));
   }

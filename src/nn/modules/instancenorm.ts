@@ -42,11 +42,12 @@ abstract class InstanceNorm extends NormBase {
   override forward(input: Tensor): Tensor {
     const unbatched = this._get_no_batch_dim();
     checkRank(input, unbatched, unbatched + 1);
-    if (input.dim() === unbatched) return this.#normalize(input.unsqueeze(0)).squeeze(0);
-    return this.#normalize(input);
+    if (input.dim() === unbatched) return this._normalize(input.unsqueeze(0)).squeeze(0);
+    return this._normalize(input);
   }
 
-  #normalize(input: Tensor): Tensor {
+  /** Normalizes an input with a batch dimension. */
+  _normalize(input: Tensor): Tensor {
     const { running_mean, running_var, weight, bias, training, track_running_stats, momentum, eps } = this;
     const own = training || !track_running_stats;
     return instance_norm(input, running_mean, running_var, weight, bias, own, momentum ?? 0, eps);

@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./activation.ts";
+export { MultiheadAttention, type MultiheadAttentionOptions } from "./attention.ts";
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type NormOptions } from "./batchnorm.ts";
 export * from "./container.ts";
 export {
@@ -35,7 +36,31 @@ export * from "./normalization.ts";
 export * from "./padding.ts";
 export * from "./pixelshuffle.ts";
 export * from "./pooling.ts";
+export {
+  GRU,
+  GRUCell,
+  type GRUOptions,
+  LSTM,
+  LSTMCell,
+  type LSTMOptions,
+  type LSTMState,
+  RNN,
+  RNNBase,
+  RNNCell,
+  RNNCellBase,
+  type RNNCellOptions,
+  type RNNOptions,
+} from "./rnn.ts";
 export * from "./sparse.ts";
 export { IncompatibleKeys, StateDict, type StateDictLike } from "./state_dict.ts";
+export {
+  Transformer,
+  TransformerDecoder,
+  TransformerDecoderLayer,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+  type TransformerLayerOptions,
+  type TransformerOptions,
+} from "./transformer.ts";
 export * from "./upsampling.ts";
 export type { IntOrTuple } from "./utils.ts";
