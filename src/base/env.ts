@@ -39,6 +39,8 @@ interface BuiltinModules {
   "node:path": typeof import("node:path");
   "node:zlib": typeof import("node:zlib");
   "node:worker_threads": typeof import("node:worker_threads");
+  "node:v8": typeof import("node:v8");
+  "node:vm": typeof import("node:vm");
 }
 
 /** A module that comes with the runtime, or undefined where there is none. */

@@ -11,11 +11,6 @@ export class Size extends Array<number> {
     return Array;
   }
 
-  /** A Size of the given dimension sizes. */
-  static of(...sizes: number[]): Size {
-    return Size.fromArray(sizes);
-  }
-
   static fromArray(sizes: readonly number[]): Size {
     const s = new Size(sizes.length);
     for (let i = 0; i < sizes.length; i++) s[i] = sizes[i]!;

@@ -13,6 +13,7 @@
  * @module
  */
 import type { Backend } from "./backend.ts";
+import { collectGarbage } from "./collect.ts";
 import { internalError, OutOfMemoryError } from "./errors.ts";
 import { currentScope } from "./scope.ts";
 
@@ -21,6 +22,9 @@ const OBJECT_COST = 512;
 
 /** Storages from this size on are registered for finalization (a registration costs about 0.2 us). */
 export const ANCHOR_BYTES = 128 * 1024;
+
+/** After this many evicted bytes the collector is asked to run (3 to 10 ms). */
+const COLLECT_BYTES = 192 * 1024 * 1024;
 
 const DEFAULT_LIMIT = 64 * 1024 * 1024;
 const MAX_LIMIT = 1536 * 1024 * 1024;
@@ -79,6 +83,7 @@ let youngBytes = 0;
 let limit = DEFAULT_LIMIT;
 let loadedSinceRelief = 0;
 let lastReliefTick = 0;
+let evictedSinceCollection = 0;
 
 /** The limit on listed resident bytes, and how to set it. */
 export function softLimit(): number {
@@ -197,6 +202,7 @@ function evict(s: Storage): void {
   youngBytes -= s.nbytes + OBJECT_COST;
   stats.evictions++;
   stats.evictedBytes += s.nbytes;
+  evictedSinceCollection += s.nbytes;
 }
 
 /** Evicts listed storages that `may` allows and that were last used at or before `cutoff`, down to `target`. */
@@ -232,6 +238,10 @@ function relieve(): void {
   if (youngBytes > target) evictUntil(target, lastReliefTick, any);
   if (youngBytes > limit * 0.75) limit = Math.min(MAX_LIMIT, Math.max(limit * 2, youngBytes * 1.5));
   compact();
+  if (evictedSinceCollection > COLLECT_BYTES) {
+    evictedSinceCollection = 0;
+    collectGarbage();
+  }
   lastReliefTick = clock.tick;
   loadedSinceRelief = 0;
 }

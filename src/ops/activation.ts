@@ -276,6 +276,7 @@ export const activations: Table = {
   relu6: [op({
     schema: "relu6(Tensor self) -> Tensor",
     composite: (self: Tensor) => fn.hardtanh!(self, 0, 6),
+    inplace: true,
     only: "hidden",
     doc: "min(max(x, 0), 6).",
   })],

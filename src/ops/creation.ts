@@ -304,7 +304,7 @@ export const creation: Table = {
   ],
   fill: [op({
     schema: "fill(Tensor self, Operand value) -> Tensor",
-    composite: (self: Tensor, value: Scalar | Tensor) => self.clone().fill_(value),
+    composite: (self: Tensor, value: Scalar | Tensor) => self.clone().fill_(value as Scalar),
     only: "function",
     doc: "A copy filled with one value.",
   })],
