@@ -339,6 +339,14 @@ export const argsort: {
   (input: Tensor, dim?: number, descending?: boolean, options?: { dim?: number; descending?: boolean; stable?: boolean; out?: Tensor | null }): Tensor;
 } = fn.argsort as never;
 /**
+ * The coordinates of the elements that are not zero, one row each.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.argwhere.html
+ */
+export const argwhere: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.argwhere as never;
+/**
  * A view with any sizes, strides and offset.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.as_strided.html
@@ -1016,6 +1024,15 @@ export const diagonal: {
   (input: Tensor, offset?: number, dim1?: number, dim2?: number, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
 } = fn.diagonal as never;
 /**
+ * A copy with `src` on a diagonal.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.diagonal_scatter.html
+ */
+export const diagonal_scatter: {
+  (input: Tensor, src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, src: Tensor, offset?: number, dim1?: number, dim2?: number, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+} = fn.diagonal_scatter as never;
+/**
  * The n-th differences of neighbours along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.diff.html
@@ -1608,6 +1625,15 @@ export const hypot: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.hypot as never;
 /**
+ * A copy in which the elements at the indices are `values`, or have them added with `accumulate`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.index_put.html
+ */
+export const index_put: {
+  (input: Tensor, indices: unknown, values: Tensor | Scalar, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, indices: unknown, values: Tensor | Scalar, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+} = fn.index_put as never;
+/**
  * Product sum over the last dimensions.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.inner.html
@@ -2004,6 +2030,22 @@ export const masked_fill: {
   (input: Tensor, mask: Tensor, value: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.masked_fill as never;
 /**
+ * A copy in which the elements at which `mask` is true are those of `source` in order.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.masked_scatter.html
+ */
+export const masked_scatter: {
+  (input: Tensor, mask: Tensor, source: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.masked_scatter as never;
+/**
+ * The elements at which `mask` is true, in a row.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.masked_select.html
+ */
+export const masked_select: {
+  (input: Tensor, mask: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.masked_select as never;
+/**
  * Python's `@`: dot, matrix-vector, matrix or batched product by the operands' dimensions.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.matmul.html
@@ -2362,6 +2404,14 @@ export const nextafter: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.nextafter as never;
 /**
+ * The coordinates of the elements that are not zero: one row each, or one tensor for each dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nonzero.html
+ */
+export const nonzero: {
+  (input: Tensor, options?: { as_tuple?: boolean }): any;
+} = fn.nonzero as never;
+/**
  * A norm over the given dimensions, by default the Frobenius norm.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.norm.html
@@ -2507,6 +2557,20 @@ export const prod: {
   (input: Tensor, dim: number, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: number, keepdim?: boolean, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.prod as never;
+/** In-place form of `put`. */
+export const put_: {
+  (input: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor;
+  (input: Tensor, index: Tensor, source: Tensor, accumulate?: boolean, options?: { accumulate?: boolean }): Tensor;
+} = fn.put_ as never;
+/**
+ * A copy with `source` written to flat positions, or added there.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.put.html
+ */
+export const put: {
+  (input: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, index: Tensor, source: Tensor, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+} = fn.put as never;
 /**
  * The quantiles of the elements, of all or along a dimension.
  *
@@ -2759,6 +2823,14 @@ export const searchsorted: {
 export const select: {
   (input: Tensor, dim: number, index: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.select as never;
+/**
+ * A copy with `src` at an index along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.select_scatter.html
+ */
+export const select_scatter: {
+  (input: Tensor, src: Tensor, dim: number, index: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.select_scatter as never;
 /** In-place form of `selu`. */
 export const selu_: {
   (input: Tensor): Tensor;
@@ -2896,6 +2968,15 @@ export const slice: {
   (input: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
 } = fn.slice as never;
+/**
+ * A copy with `src` in a slice along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.slice_scatter.html
+ */
+export const slice_scatter: {
+  (input: Tensor, src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
+} = fn.slice_scatter as never;
 /**
  * exp(x) / sum(exp(x)) along a dimension.
  *
@@ -3062,6 +3143,23 @@ export const sum: {
 export const t: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.t as never;
+/**
+ * The elements at flat positions.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.take.html
+ */
+export const take: {
+  (input: Tensor, index: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.take as never;
+/**
+ * The elements at the indices along a dimension; both are broadcast over the others.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.take_along_dim.html
+ */
+export const take_along_dim: {
+  (input: Tensor, indices: Tensor, options?: { dim?: number | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, indices: Tensor, dim?: number | null, options?: { dim?: number | null; out?: Tensor | null }): Tensor;
+} = fn.take_along_dim as never;
 /** In-place form of `tan`. */
 export const tan_: {
   (input: Tensor): Tensor;

@@ -11,11 +11,45 @@ import type { Tensor } from "../tensor.ts";
 import "../ops/table.ts";
 
 /**
+ * The elements at the broadcast index tensors; null takes a dimension whole.
+ */
+export const _index: {
+  (input: Tensor, indices: readonly Tensor[], options?: { out?: Tensor | null }): Tensor;
+} = fn._index as never;
+/** In-place form of `_index_put`. */
+export const _index_put_: {
+  (input: Tensor, indices: readonly Tensor[], values: Tensor, options?: { accumulate?: boolean }): Tensor;
+  (input: Tensor, indices: readonly Tensor[], values: Tensor, accumulate?: boolean, options?: { accumulate?: boolean }): Tensor;
+} = fn._index_put_ as never;
+/**
+ * Writes or adds at the broadcast index tensors.
+ */
+export const _index_put: {
+  (input: Tensor, indices: readonly Tensor[], values: Tensor, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, indices: readonly Tensor[], values: Tensor, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+} = fn._index_put as never;
+/**
  * log(softmax(x)), computed stably.
  */
 export const _log_softmax: {
   (input: Tensor, dim: number, options?: { out?: Tensor | null }): Tensor;
 } = fn._log_softmax as never;
+/** In-place form of `_masked_scatter`. */
+export const _masked_scatter_: {
+  (input: Tensor, mask: Tensor, source: Tensor): Tensor;
+} = fn._masked_scatter_ as never;
+/**
+ * masked_scatter with a mask that fits.
+ */
+export const _masked_scatter: {
+  (input: Tensor, mask: Tensor, source: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn._masked_scatter as never;
+/**
+ * The coordinates of the elements that are not zero.
+ */
+export const _nonzero: {
+  (input: Tensor, as_rows: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn._nonzero as never;
 /**
  * exp(x) / sum(exp(x)) along a dimension.
  */
@@ -469,6 +503,10 @@ export const pad: {
 export const prelu_kernel: {
   (input: Tensor, weight: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.prelu_kernel as never;
+/** In-place form of `relu6`. */
+export const relu6_: {
+  (input: Tensor): Tensor;
+} = fn.relu6_ as never;
 /**
  * min(max(x, 0), 6).
  *

@@ -11,6 +11,11 @@ import type { Tensor } from "../tensor.ts";
 
 /** Methods of Tensor that the operator table makes. */
 export interface TensorMethods extends TensorApi {
+  /** In-place form of `_index_put`. */
+  _index_put_(indices: readonly Tensor[], values: Tensor, options?: { accumulate?: boolean }): this;
+  _index_put_(indices: readonly Tensor[], values: Tensor, accumulate?: boolean, options?: { accumulate?: boolean }): this;
+  /** In-place form of `_masked_scatter`. */
+  _masked_scatter_(mask: Tensor, source: Tensor): this;
   /**
    * Returns the absolute value of each element.
    *
@@ -191,6 +196,12 @@ export interface TensorMethods extends TensorApi {
    */
   argsort(options?: { dim?: number; descending?: boolean; stable?: boolean; out?: Tensor | null }): Tensor;
   argsort(dim?: number, descending?: boolean, options?: { dim?: number; descending?: boolean; stable?: boolean; out?: Tensor | null }): Tensor;
+  /**
+   * The coordinates of the elements that are not zero, one row each.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.argwhere.html
+   */
+  argwhere(options?: { out?: Tensor | null }): Tensor;
   /**
    * A view with any sizes, strides and offset.
    *
@@ -590,6 +601,13 @@ export interface TensorMethods extends TensorApi {
    */
   diagonal_backward(sizes: readonly number[], offset: number, dim1: number, dim2: number, options?: { out?: Tensor | null }): Tensor;
   /**
+   * A copy with `src` on a diagonal.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.diagonal_scatter.html
+   */
+  diagonal_scatter(src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+  diagonal_scatter(src: Tensor, offset?: number, dim1?: number, dim2?: number, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+  /**
    * The n-th differences of neighbours along a dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.diff.html
@@ -958,6 +976,28 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `hypot`. */
   hypot_(other: Tensor): this;
   /**
+   * Python's `self[...]`: integers, `Slice(start, stop, step)` or text such as `'1:3'`, `'...'`, null for a new dimension, booleans, masks, index tensors and lists. A view unless tensors, masks or lists take part.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.index.html
+   */
+  index(indices: readonly unknown[], options?: { out?: Tensor | null }): Tensor;
+  index(...indices: number[]): Tensor;
+  index(...indices: (number | { out?: Tensor | null })[]): Tensor;
+  /**
+   * A copy in which the elements at the indices are `values`, or have them added with `accumulate`.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.index_put.html
+   */
+  index_put(indices: unknown, values: Tensor | Scalar, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  index_put(indices: unknown, values: Tensor | Scalar, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  /**
+   * Python's `self[...] = values`, with the indices in an array; with `accumulate` adds them instead.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.index_put_.html
+   */
+  index_put_(indices: unknown, values: unknown, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  index_put_(indices: unknown, values: unknown, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  /**
    * Product sum over the last dimensions.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.inner.html
@@ -1231,6 +1271,24 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `masked_fill`. */
   masked_fill_(mask: Tensor, value: Tensor | Scalar): this;
   /**
+   * A copy in which the elements at which `mask` is true are those of `source` in order.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.masked_scatter.html
+   */
+  masked_scatter(mask: Tensor, source: Tensor, options?: { out?: Tensor | null }): Tensor;
+  /**
+   * Writes the elements of `source` in order to where `mask` is true.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.masked_scatter_.html
+   */
+  masked_scatter_(mask: Tensor, source: Tensor, options?: { out?: Tensor | null }): Tensor;
+  /**
+   * The elements at which `mask` is true, in a row.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.masked_select.html
+   */
+  masked_select(mask: Tensor, options?: { out?: Tensor | null }): Tensor;
+  /**
    * Python's `@`: dot, matrix-vector, matrix or batched product by the operands' dimensions.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.matmul.html
@@ -1486,6 +1544,12 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `nextafter`. */
   nextafter_(other: Tensor): this;
   /**
+   * The coordinates of the elements that are not zero: one row each, or one tensor for each dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.nonzero.html
+   */
+  nonzero(options?: { as_tuple?: boolean }): any;
+  /**
    * A norm over the given dimensions, by default the Frobenius norm.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.norm.html
@@ -1555,6 +1619,16 @@ export interface TensorMethods extends TensorApi {
   prod(dim: number, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   prod(dim: number, keepdim?: boolean, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
+   * A copy with `source` written to flat positions, or added there.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.put.html
+   */
+  put(index: Tensor, source: Tensor, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  put(index: Tensor, source: Tensor, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  /** In-place form of `put`. */
+  put_(index: Tensor, source: Tensor, options?: { accumulate?: boolean }): this;
+  put_(index: Tensor, source: Tensor, accumulate?: boolean, options?: { accumulate?: boolean }): this;
+  /**
    * The quantiles of the elements, of all or along a dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.quantile.html
@@ -1601,6 +1675,8 @@ export interface TensorMethods extends TensorApi {
   relu(options?: { out?: Tensor | null }): Tensor;
   /** In-place form of `relu`. */
   relu_(): this;
+  /** In-place form of `relu6`. */
+  relu6_(): this;
   /**
    * Python's modulus: the result has the sign of the divisor.
    *
@@ -1699,6 +1775,12 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.select_backward.html
    */
   select_backward(sizes: readonly number[], dim: number, index: number, options?: { out?: Tensor | null }): Tensor;
+  /**
+   * A copy with `src` at an index along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.select_scatter.html
+   */
+  select_scatter(src: Tensor, dim: number, index: number, options?: { out?: Tensor | null }): Tensor;
   /** In-place form of `selu`. */
   selu_(): this;
   /**
@@ -1798,6 +1880,13 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.slice_backward.html
    */
   slice_backward(sizes: readonly number[], dim: number, start: number | null, end: number | null, step: number, options?: { out?: Tensor | null }): Tensor;
+  /**
+   * A copy with `src` in a slice along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.slice_scatter.html
+   */
+  slice_scatter(src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
+  slice_scatter(src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
   /**
    * exp(x) / sum(exp(x)) along a dimension.
    *
@@ -1916,6 +2005,19 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.t.html
    */
   t(options?: { out?: Tensor | null }): Tensor;
+  /**
+   * The elements at flat positions.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.take.html
+   */
+  take(index: Tensor, options?: { out?: Tensor | null }): Tensor;
+  /**
+   * The elements at the indices along a dimension; both are broadcast over the others.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.take_along_dim.html
+   */
+  take_along_dim(indices: Tensor, options?: { dim?: number | null; out?: Tensor | null }): Tensor;
+  take_along_dim(indices: Tensor, dim?: number | null, options?: { dim?: number | null; out?: Tensor | null }): Tensor;
   /**
    * Tangent.
    *

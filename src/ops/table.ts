@@ -13,6 +13,7 @@ import { copies } from "./copy.ts";
 import { counting } from "./counting.ts";
 import { creation } from "./creation.ts";
 import { dropouts } from "./dropout.ts";
+import { indexing } from "./indexing.ts";
 import { math } from "./math.ts";
 import { matmuls } from "./matmul.ts";
 import { normalizations } from "./normalization.ts";
@@ -45,6 +46,7 @@ const families: readonly Table[] = [
   dropouts,
   randoms,
   scans,
+  indexing,
   sorting,
   triangles,
 ];
