@@ -50,6 +50,8 @@ export class Tensor {
   view_: ViewInfo | null = null;
   /** Made in inference mode? */
   inference = false;
+  /** Is it `x.data` or a view of it: writes through it are not counted as changes of `x`. */
+  uncounted = false;
 
   constructor(
     storage: Storage,
@@ -125,7 +127,7 @@ export class Tensor {
   /** Counts in-place writes to the storage. */
   get _version(): number {
     if (this.inference) throw new RuntimeError("Inference tensors do not track version counter.");
-    return this.storage.version;
+    return this.uncounted ? 0 : this.storage.version;
   }
   is_inference(): boolean {
     return this.inference;
@@ -151,7 +153,7 @@ export function alias(
   offset: number,
   dtype: DType = of.dtype,
 ): Tensor {
-  return new Tensor(
+  const t = new Tensor(
     of.storage,
     dtype,
     sizes,
@@ -161,6 +163,13 @@ export function alias(
     isContiguous(sizes, strides),
     of.anchor,
   );
+  t.uncounted = of.uncounted;
+  return t;
+}
+
+/** Counts a write to `t`. Note [Version counter] in autograd/graph.ts. */
+export function countWrite(t: Tensor): void {
+  if (!t.uncounted) t.storage.version++;
 }
 
 /** The same tensor without its graph. */

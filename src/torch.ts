@@ -71,6 +71,7 @@ export {
   seed,
   set_rng_state,
 } from "./random.ts";
+export { Ellipsis, Slice } from "./ops/index_args.ts";
 export { load, save, save_to_bytes } from "./serialization.ts";
 export { set_printoptions } from "./tensor_str.ts";
 export {

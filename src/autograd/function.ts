@@ -6,7 +6,8 @@
  */
 import { RuntimeError } from "../base/errors.ts";
 import { external } from "../base/scope.ts";
-import { alias, Tensor } from "../tensor.ts";
+import { escape } from "../base/storage.ts";
+import { alias, countWrite, Tensor } from "../tensor.ts";
 import { mode } from "./grad_mode.ts";
 import { needsGrad, Node, SavedTensor, ViewInfo } from "./graph.ts";
 import { rebase } from "./inplace.ts";
@@ -106,6 +107,8 @@ class FunctionNode extends Node {
     const given = this.#ctx.materializeGrads
       ? grads.map((g, i) => g ?? this.#outputs[i]!.like.new_zeros(this.#outputs[i]!.sizes))
       : grads;
+    // A user's backward may keep what it is given.
+    for (const g of given) if (g !== null) escape(g.storage);
     const result = external(() => this.#definition.backward(this.#ctx, ...given));
     const list = (Array.isArray(result) ? result : [result]) as (Tensor | null | undefined)[];
     const wanted = this.#isTensor.length;
@@ -184,6 +187,7 @@ export class Function {
         if (t.leafGrad) {
           throw new RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.");
         }
+        countWrite(t);
         rebase(t, node);
         t.outputNr = i;
         return;

@@ -145,7 +145,7 @@ let sequence = 0;
 
 /** A function of the backward graph. Nodes made later have larger numbers, and edges lead from later to earlier. */
 export abstract class Node {
-  /** Order of creation; accumulators come before everything. */
+  /** Order of creation. Accumulators have -1: they run last, when every gradient of their leaf has arrived. */
   readonly seq: number;
   /** Where the gradient of each input goes; null where none is wanted. */
   next: (Node | null)[];
@@ -223,7 +223,7 @@ export function addHook<H>(table: Map<number, H>, hook: H): RemovableHandle {
 export class AccumulateGrad extends Node {
   readonly variable: Tensor;
   constructor(variable: Tensor) {
-    super(0, Number.MAX_SAFE_INTEGER);
+    super(0, -1);
     this.variable = variable;
   }
   get results(): number {

@@ -11,7 +11,7 @@ import { can_cast, checkCast, DType } from "../base/dtype.ts";
 import { NotImplementedError, RuntimeError, warnOnce } from "../base/errors.ts";
 import { beginScope, endScope } from "../base/scope.ts";
 import { sameSizes, shapeText } from "../base/size.ts";
-import { detached, Tensor } from "../tensor.ts";
+import { countWrite, detached, Tensor } from "../tensor.ts";
 import type { Ctx, Formula, Row } from "./op.ts";
 import { target } from "./target.ts";
 
@@ -334,7 +334,7 @@ function runMutation(row: Row, args: readonly unknown[]): Tensor {
   beforeInplace(self, recorded);
   const node = recorded ? record(row, args, [self], self) : null;
   runImpl(row, args);
-  self.storage.version++;
+  countWrite(self);
   if (node !== null) rebase(self, node);
   return self;
 }
@@ -356,7 +356,7 @@ export function runInplace(row: Row, args: readonly unknown[]): Tensor {
   } finally {
     target.tensor = former;
   }
-  self.storage.version++;
+  countWrite(self);
   if (node !== null) rebase(self, node);
   else if (before !== null) {
     before.save(args, [self], self);

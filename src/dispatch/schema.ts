@@ -195,7 +195,7 @@ function convert(p: Param, x: unknown): unknown {
   if (!p.list) return scalarMatches(p.type, x) ? convertOne(p.type, x) : FAIL;
   if (Array.isArray(x)) {
     for (const v of x) {
-      if (v === null || v === undefined) { if (p.type !== "Tensor") return FAIL; }
+      if (v === null || v === undefined) { if (p.type !== "Tensor" && p.type !== "Any") return FAIL; }
       else if (!scalarMatches(p.type, v)) return FAIL;
     }
     if (p.type === "int" || p.type === "float") {
@@ -239,7 +239,10 @@ export function bind(
     if (!p.keywordOnly && pos < args.length) {
       given = args[pos];
       has = true;
-      if (p.list && p.name === varargs && !Array.isArray(given) && !ArrayBuffer.isView(given) && (pos > 0 || typeof given === "number" || typeof given === "bigint")) {
+      if (p.type === "Any" && p.name === varargs) {
+        given = args.slice(pos);
+        pos = args.length - 1;
+      } else if (p.list && p.name === varargs && !Array.isArray(given) && !ArrayBuffer.isView(given) && (pos > 0 || typeof given === "number" || typeof given === "bigint")) {
         let end = pos;
         while (end < args.length && (typeof args[end] === "number" || typeof args[end] === "bigint" || isIndexTensor(args[end]))) end++;
         if (end > pos) {

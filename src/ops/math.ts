@@ -81,10 +81,10 @@ function softMaximum(name: "logaddexp" | "logaddexp2", doc: string): readonly Ro
     impl: (a: Tensor, b: Tensor) => binaryIn(name, a, b, toFloating(resultType2(a, b))),
     plain: true,
     direct: true,
-    saves: ["self", "other", "result"],
+    saves: ["self", "other"],
     derivative: {
-      self: (c) => c.grad.mul(exp(c.self.sub(c.result))),
-      other: (c) => c.grad.mul(exp(c.other.sub(c.result))),
+      self: (c) => c.grad.mul(exp(c.self.sub(c.other).neg()).add(1).reciprocal()),
+      other: (c) => c.grad.mul(exp(c.other.sub(c.self).neg()).add(1).reciprocal()),
     },
     doc,
   })];

@@ -107,7 +107,8 @@ function checkProduct(a: Tensor, b: Tensor): void {
 }
 
 function checkFactor(self: Tensor, x: Scalar, name: string): number {
-  if (self.dtype.kind < Kind.float && scalarKind(x) >= Kind.float) {
+  // A whole float is accepted for integers, as PyTorch does.
+  if (self.dtype.kind < Kind.float && scalarKind(x) >= Kind.float && !Number.isInteger(toNumber(x))) {
     throw new RuntimeError(`For integral input tensors, argument ${name} must not be a floating point number.`);
   }
   return toNumber(x);
@@ -509,7 +510,7 @@ export const matmuls: Table = {
   addbmm: [op({
     schema: "addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
     composite: (self: Tensor, batch1: Tensor, batch2: Tensor, beta: Scalar, alpha: Scalar) =>
-      combine(self, beta, batch1.bmm(batch2).sum(0), alpha),
+      combine(self, beta, batch1.bmm(batch2).sum(0, { dtype: batch1.dtype }), alpha),
     inplace: true,
     doc: "`beta * self + alpha * sum(batch1 @ batch2)`.",
   })],
@@ -571,6 +572,9 @@ function scaled(t: Tensor, alpha: Scalar): Tensor {
 }
 
 function combine(self: Tensor, beta: Scalar, product: Tensor, alpha: Scalar): Tensor {
-  const p = scaled(product, alpha);
-  return toNumber(beta) === 0 ? p : scaled(self, beta).add(p);
+  // Scalars do not promote here: the result has the product's dtype.
+  const d = product.dtype === self.dtype ? self.dtype : product.dtype;
+  const factor = (x: Scalar): Scalar => d.kind < Kind.float ? Math.trunc(toNumber(x)) : x;
+  const p = scaled(product.to(d), factor(alpha));
+  return toNumber(beta) === 0 ? p : scaled(self, factor(beta)).add(p);
 }

@@ -10,7 +10,7 @@ import { toNumber, type Scalar } from "../base/scalar.ts";
 import { numelOf } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
 import { type Ctx, op, type Table } from "../dispatch/op.ts";
-import { packedAs } from "../dispatch/iterator.ts";
+import { packedAs, reshaped } from "../dispatch/iterator.ts";
 import { dimMask, reduce, wrapDim } from "../dispatch/reduction.ts";
 import { toFloating } from "../dispatch/promotion.ts";
 import type { Tensor } from "../tensor.ts";
@@ -408,7 +408,9 @@ export const reductions: Table = {
       if (self.count === 0 && dim === null) throw new RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");
       const dims = dim === null ? null : [dim];
       if (dims !== null) checkNotEmpty("aminmax", self, dims);
-      return [extremum(self, dims, keepdim, "MIN", false)[0], extremum(self, dims, keepdim, "MAX", false)[0]];
+      const ends = [extremum(self, dims, keepdim, "MIN", false)[0], extremum(self, dims, keepdim, "MAX", false)[0]];
+      // PyTorch gives a 0-dim tensor's result one dimension when it is to be kept.
+      return keepdim && self.sizes.length === 0 ? ends.map((t) => reshaped(t, [1])) : ends;
     },
     saves: ["self", "results"],
     derivative: {
@@ -454,15 +456,12 @@ export const reductions: Table = {
   logsumexp: [op({
     schema: "logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor",
     impl: (self: Tensor, dim: Dims, keepdim: boolean) => {
-      if (self.dtype.kind < Kind.float) {
-        throw new RuntimeError(
-          `logsumexp(): Expected floating point type for result tensor, but got: ${self.dtype.scalarName}`,
-        );
-      }
-      return reduce(self, dimMask(dim, self.sizes.length), keepdim, {
+      const d = toFloating(self.dtype);
+      const x = self.dtype === d ? self : packedAs(self, d);
+      return reduce(x, dimMask(dim, self.sizes.length), keepdim, {
         op: REDUCE_OP.LOGSUMEXP,
-        compute: accumulation(self.dtype),
-        outDtype: self.dtype,
+        compute: accumulation(d),
+        outDtype: d,
       })[0];
     },
     aliases: ["special_logsumexp"],

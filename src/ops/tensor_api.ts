@@ -22,7 +22,7 @@ import { sameSizes, type Size } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
 import { wrapDim } from "../dispatch/reduction.ts";
 import { isOptions } from "../dispatch/schema.ts";
-import { Tensor } from "../tensor.ts";
+import { detached, Tensor } from "../tensor.ts";
 import { tensorText } from "../tensor_str.ts";
 import { itemOf, type NestedArray, type TensorData, tensorFrom, type TensorOptions, toList, toTyped } from "./from_data.ts";
 
@@ -150,7 +150,9 @@ const accessors: Record<string, { get: (this: Tensor) => unknown; set?: (this: T
   },
   data: {
     get() {
-      return new Tensor(this.storage, this.dtype, this.sizes, this.strides, this.offset, this.count, this.packed, this.anchor);
+      const t = detached(this);
+      t.uncounted = true;
+      return t;
     },
     set(v: Tensor) {
       replaceData(this, v);
@@ -171,6 +173,7 @@ const accessors: Record<string, { get: (this: Tensor) => unknown; set?: (this: T
   },
   mT: {
     get() {
+      if (this.sizes.length === 0) return this;
       if (this.sizes.length < 2) {
         throw new RuntimeError(
           `tensor.mT is only supported on matrices or batches of matrices. Got ${this.sizes.length}-D tensor.`,
