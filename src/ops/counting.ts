@@ -69,7 +69,8 @@ function uniqueAlong(self: Tensor, dim: number, consecutive: boolean, inverse: b
   if (zeros !== 0) {
     throw new RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied");
   }
-  const rows = packed(self.movedim(d, 0));
+  // PyTorch swaps dimensions here, which decides the order in which the elements of two slices are compared.
+  const rows = packed(self.transpose(d, 0));
   const order = emptyTensor([n], int64, backend);
   const places = emptyTensor(inverse ? [n] : [0], int64, backend), times = emptyTensor(counts ? [n] : [0], int64, backend);
   const found = emptyTensor([], int64, backend);

@@ -48,7 +48,7 @@ export function embedding(
 ): Tensor;
 export function embedding(...args: unknown[]): Tensor {
   const { input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse } = EMBEDDING(args);
-  const rows = weight.size(0);
+  const rows = padding_idx === null ? 0 : weight.size(0);
   if (padding_idx !== null && (padding_idx >= rows || padding_idx < -rows)) {
     throw new AssertionError("Padding_idx must be within num_embeddings");
   }
