@@ -11,14 +11,6 @@
 #define COLS TC_GEMM_COLS_f32
 #define LANES 4
 
-TC_INLINE void transpose(vf32 *v) {
-  const vf32 a = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5), b = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
-  const vf32 c = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7), d = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
-  v[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5), v[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
-  v[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5), v[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
-}
-#define TRANSPOSE transpose
-
 // raw[4 * h + r] holds row (i + r) % 4 in lane i, so row j takes lane i from raw[4 * h + (j - i) % 4].
 TC_INLINE void unravel(const vf32 *raw, vf32 rows[4][2]) {
   for (int h = 0; h < 2; h++, raw += 4) {

@@ -10,12 +10,6 @@
 #define COLS TC_GEMM_COLS_f64
 #define LANES 2
 
-TC_INLINE void transpose(vf64 *v) {
-  const vf64 a = v[0], b = v[1];
-  v[0] = __builtin_shufflevector(a, b, 0, 2), v[1] = __builtin_shufflevector(a, b, 1, 3);
-}
-#define TRANSPOSE transpose
-
 // raw[4 * h + 2 * g + r] holds row 2 * g + (i + r) % 2 in lane i.
 TC_INLINE void unravel(const vf64 *raw, vf64 rows[4][2]) {
   for (int h = 0; h < 2; h++, raw += 4) {

@@ -9,6 +9,7 @@
 #include "include/tc.h"
 #include "simd.h"
 #include "vmath.h"
+#include "vtrans.h"
 
 #define PASTE2(a, b) a##_##b
 #define PASTE(a, b) PASTE2(a, b)
@@ -32,7 +33,7 @@ TC_INLINE void pack_panel(R *restrict to, const R *restrict from, ptrdiff_t lane
         for (int i = 0; i < LANES; i++) {
           v[i] = l + i < lanes ? v_load(from + (l + i) * lane_stride + p) : SET(0);
         }
-        TRANSPOSE(v);
+        v_transpose(v);
         for (int i = 0; i < LANES; i++) v_store(to + i * width + l, v[i]);
       }
     }

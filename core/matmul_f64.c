@@ -8,10 +8,4 @@
 #define COLS TC_GEMM_COLS_f64
 #define LANES 2
 
-// Lane i: the sum of the lanes of v[i].
-TC_INLINE vf64 sum_lanes(const vf64 *v) {
-  return __builtin_shufflevector(v[0], v[1], 0, 2) + __builtin_shufflevector(v[0], v[1], 1, 3);
-}
-#define SUM_LANES sum_lanes
-
 #include "matmul_impl.h"

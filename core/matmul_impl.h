@@ -1,6 +1,6 @@
 // tc_product_<T> for one element type. The file that includes this defines
 //   R, V, T: element type, its vector, the suffix of names;  SET: the splat;  COLS: columns of a tile;
-//   LANES: elements of a vector;  SUM_LANES(v): vector whose lane i is the sum of the lanes of v[i].
+//   LANES: elements of a vector.
 #include <stdbool.h>
 
 #include "include/tc.h"
@@ -8,6 +8,7 @@
 #include "parallel.h"
 #include "rt.h"
 #include "simd.h"
+#include "vtrans.h"
 
 #define PASTE2(a, b) a##_##b
 #define PASTE(a, b) PASTE2(a, b)
@@ -159,7 +160,7 @@ TC_INLINE void dots(ptrdiff_t k, const R *a, ptrdiff_t a_rs, const R *b, ptrdiff
     }
   }
   for (int r = 0; r < rows; r++) {
-    for (int c = 0; c < 4; c += LANES) v_store(sums[r] + c, SUM_LANES(acc[r] + c));
+    for (int c = 0; c < 4; c += LANES) v_store(sums[r] + c, v_sums(acc[r] + c));
     for (int c = 0; c < cols; c++) {
       for (ptrdiff_t q = p; q < k; q++) sums[r][c] += a[r * a_rs + q] * b[c * b_cs + q];
     }

@@ -1,0 +1,20 @@
+// conv.h for float32.
+#include <stdbool.h>
+#include <string.h>
+
+#include "conv.h"
+#include "conv_shape.h"
+#include "gemm.h"
+#include "parallel.h"
+#include "simd.h"
+#include "vtrans.h"
+
+#define R float
+#define V vf32
+#define T f32
+#define SET v_set_f32
+#define COLS TC_GEMM_COLS_f32
+#define LANES 4
+
+#include "conv_sum.h"
+#include "conv_weight.h"
