@@ -1138,6 +1138,32 @@ export const elu_backward: {
   (grad_output: Tensor, input: Tensor, alpha: Scalar, scale: Scalar, input_scale: Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.elu_backward as never;
 /**
+ * Rows of `weight` by index.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.embedding.html
+ */
+export const embedding: {
+  (weight: Tensor, indices: Tensor, options?: { padding_idx?: number; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | null }): Tensor;
+  (weight: Tensor, indices: Tensor, padding_idx?: number, scale_grad_by_freq?: boolean, sparse?: boolean, options?: { padding_idx?: number; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | null }): Tensor;
+} = fn.embedding as never;
+/**
+ * Sums, means or maxima of bags of rows; also the bag of each index, the bags' sizes and where maxima came from.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.embedding_bag.html
+ */
+export const embedding_bag: {
+  (weight: Tensor, indices: Tensor, offsets: Tensor, options?: { scale_grad_by_freq?: boolean; mode?: number; sparse?: boolean; per_sample_weights?: Tensor | null; include_last_offset?: boolean; padding_idx?: number | null }): [Tensor, Tensor, Tensor, Tensor];
+  (weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq?: boolean, mode?: number, sparse?: boolean, per_sample_weights?: Tensor | null, include_last_offset?: boolean, padding_idx?: number | null, options?: { scale_grad_by_freq?: boolean; mode?: number; sparse?: boolean; per_sample_weights?: Tensor | null; include_last_offset?: boolean; padding_idx?: number | null }): [Tensor, Tensor, Tensor, Tensor];
+} = fn.embedding_bag as never;
+/**
+ * Scales the rows at the indices down to a norm of at most `max_norm`, in place.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.embedding_renorm_.html
+ */
+export const embedding_renorm_: {
+  (input: Tensor, indices: Tensor, max_norm: number | PyFloat, norm_type: number | PyFloat, options?: { out?: Tensor | null }): Tensor;
+} = fn.embedding_renorm_ as never;
+/**
  * A tensor with uninitialised elements.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.empty.html
@@ -1440,6 +1466,14 @@ export const full: {
 export const full_like: {
   (input: Tensor, fill_value: Scalar, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null }): Tensor;
 } = fn.full_like as never;
+/**
+ * The elements that `index` names along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.gather.html
+ */
+export const gather: {
+  (input: Tensor, dim: number, index: Tensor, options?: { sparse_grad?: boolean; out?: Tensor | null }): Tensor;
+} = fn.gather as never;
 /** In-place form of `gcd`. */
 export const gcd_: {
   (input: Tensor, other: Tensor): Tensor;
@@ -1624,6 +1658,42 @@ export const hypot_: {
 export const hypot: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.hypot as never;
+/** In-place form of `index_add`. */
+export const index_add_: {
+  (input: Tensor, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): Tensor;
+} = fn.index_add_ as never;
+/**
+ * A copy with the slices of `source`, scaled by `alpha`, added at the indices along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.index_add.html
+ */
+export const index_add: {
+  (input: Tensor, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
+} = fn.index_add as never;
+/** In-place form of `index_copy`. */
+export const index_copy_: {
+  (input: Tensor, dim: number, index: Tensor, source: Tensor): Tensor;
+} = fn.index_copy_ as never;
+/**
+ * A copy with the slices of `source` at the indices along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.index_copy.html
+ */
+export const index_copy: {
+  (input: Tensor, dim: number, index: Tensor, source: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.index_copy as never;
+/** In-place form of `index_fill`. */
+export const index_fill_: {
+  (input: Tensor, dim: number, index: Tensor, value: Tensor | Scalar): Tensor;
+} = fn.index_fill_ as never;
+/**
+ * A copy with one value in the slices at the indices along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.index_fill.html
+ */
+export const index_fill: {
+  (input: Tensor, dim: number, index: Tensor, value: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.index_fill as never;
 /**
  * A copy in which the elements at the indices are `values`, or have them added with `accumulate`.
  *
@@ -1633,6 +1703,26 @@ export const index_put: {
   (input: Tensor, indices: unknown, values: Tensor | Scalar, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, indices: unknown, values: Tensor | Scalar, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
 } = fn.index_put as never;
+/** In-place form of `index_reduce`. */
+export const index_reduce_: {
+  (input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean }): Tensor;
+} = fn.index_reduce_ as never;
+/**
+ * A copy with the slices of `source` reduced into the indices: prod, mean, amax or amin.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.index_reduce.html
+ */
+export const index_reduce: {
+  (input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean; out?: Tensor | null }): Tensor;
+} = fn.index_reduce as never;
+/**
+ * The slices at the indices along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.index_select.html
+ */
+export const index_select: {
+  (input: Tensor, dim: number, index: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.index_select as never;
 /**
  * Product sum over the last dimensions.
  *
@@ -2433,6 +2523,15 @@ export const normal: {
   (mean: number | PyFloat, std: number | PyFloat, size: readonly number[], options?: { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.normal as never;
 /**
+ * 1 at each class number, 0 elsewhere.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.one_hot.html
+ */
+export const one_hot: {
+  (input: Tensor, options?: { num_classes?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, num_classes?: number, options?: { num_classes?: number; out?: Tensor | null }): Tensor;
+} = fn.one_hot as never;
+/**
  * A tensor of ones.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.ones.html
@@ -2807,6 +2906,48 @@ export const rsqrt: {
 export const rsub: {
   (input: Tensor, other: Tensor | Scalar, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.rsub as never;
+/** In-place form of `scatter`. */
+export const scatter_: {
+  (input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor;
+  (input: Tensor, dim: number, index: Tensor, value: Scalar): Tensor;
+  (input: Tensor, dim: number, index: Tensor, src: Tensor, options?: { reduce?: string }): Tensor;
+  (input: Tensor, dim: number, index: Tensor, value: Scalar, options?: { reduce?: string }): Tensor;
+} = fn.scatter_ as never;
+/**
+ * A copy with the elements of `src` written to the indices along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.scatter.html
+ */
+export const scatter: {
+  (input: Tensor, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: number, index: Tensor, value: Scalar, options?: { out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: number, index: Tensor, src: Tensor, options?: { reduce?: string; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: number, index: Tensor, value: Scalar, options?: { reduce?: string; out?: Tensor | null }): Tensor;
+} = fn.scatter as never;
+/** In-place form of `scatter_add`. */
+export const scatter_add_: {
+  (input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor;
+} = fn.scatter_add_ as never;
+/**
+ * A copy with the elements of `src` added at the indices along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.scatter_add.html
+ */
+export const scatter_add: {
+  (input: Tensor, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.scatter_add as never;
+/** In-place form of `scatter_reduce`. */
+export const scatter_reduce_: {
+  (input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean }): Tensor;
+} = fn.scatter_reduce_ as never;
+/**
+ * A copy with the elements of `src` reduced into the indices: sum, prod, mean, amax or amin.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.scatter_reduce.html
+ */
+export const scatter_reduce: {
+  (input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean; out?: Tensor | null }): Tensor;
+} = fn.scatter_reduce as never;
 /**
  * Where values go in a sorted sequence.
  *

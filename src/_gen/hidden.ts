@@ -11,6 +11,12 @@ import type { Tensor } from "../tensor.ts";
 import "../ops/table.ts";
 
 /**
+ * Gradient of embedding_bag.
+ */
+export const _embedding_bag_backward: {
+  (grad: Tensor, weight: Tensor, indices: Tensor, offsets: Tensor, offset2bag: Tensor, bag_size: Tensor, maximum_indices: Tensor, scale_grad_by_freq: boolean, mode: number, per_sample_weights: Tensor | null, include_last_offset: boolean, padding_idx: number | null): [Tensor, Tensor];
+} = fn._embedding_bag_backward as never;
+/**
  * The elements at the broadcast index tensors; null takes a dimension whole.
  */
 export const _index: {
@@ -251,6 +257,14 @@ export const cross_entropy_loss: {
   (input: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignore_index?: number; label_smoothing?: number | PyFloat; out?: Tensor | null }): Tensor;
   (input: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, ignore_index?: number, label_smoothing?: number | PyFloat, options?: { weight?: Tensor | null; reduction?: number; ignore_index?: number; label_smoothing?: number | PyFloat; out?: Tensor | null }): Tensor;
 } = fn.cross_entropy_loss as never;
+/**
+ * Gradient of embedding.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.embedding_dense_backward.html
+ */
+export const embedding_dense_backward: {
+  (grad_output: Tensor, indices: Tensor, num_weights: number, padding_idx: number, scale_grad_by_freq: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn.embedding_dense_backward as never;
 /** In-place form of `_eq`. */
 export const _eq_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;

@@ -872,6 +872,12 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `frac`. */
   frac_(): this;
   /**
+   * The elements that `index` names along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.gather.html
+   */
+  gather(dim: number, index: Tensor, options?: { sparse_grad?: boolean; out?: Tensor | null }): Tensor;
+  /**
    * Greatest common divisor.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.gcd.html
@@ -984,6 +990,30 @@ export interface TensorMethods extends TensorApi {
   index(...indices: number[]): Tensor;
   index(...indices: (number | { out?: Tensor | null })[]): Tensor;
   /**
+   * A copy with the slices of `source`, scaled by `alpha`, added at the indices along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.index_add.html
+   */
+  index_add(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
+  /** In-place form of `index_add`. */
+  index_add_(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): this;
+  /**
+   * A copy with the slices of `source` at the indices along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.index_copy.html
+   */
+  index_copy(dim: number, index: Tensor, source: Tensor, options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `index_copy`. */
+  index_copy_(dim: number, index: Tensor, source: Tensor): this;
+  /**
+   * A copy with one value in the slices at the indices along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.index_fill.html
+   */
+  index_fill(dim: number, index: Tensor, value: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `index_fill`. */
+  index_fill_(dim: number, index: Tensor, value: Tensor | Scalar): this;
+  /**
    * A copy in which the elements at the indices are `values`, or have them added with `accumulate`.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.index_put.html
@@ -997,6 +1027,20 @@ export interface TensorMethods extends TensorApi {
    */
   index_put_(indices: unknown, values: unknown, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
   index_put_(indices: unknown, values: unknown, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  /**
+   * A copy with the slices of `source` reduced into the indices: prod, mean, amax or amin.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.index_reduce.html
+   */
+  index_reduce(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean; out?: Tensor | null }): Tensor;
+  /** In-place form of `index_reduce`. */
+  index_reduce_(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean }): this;
+  /**
+   * The slices at the indices along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.index_select.html
+   */
+  index_select(dim: number, index: Tensor, options?: { out?: Tensor | null }): Tensor;
   /**
    * Product sum over the last dimensions.
    *
@@ -1763,6 +1807,36 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.rsub.html
    */
   rsub(other: Tensor | Scalar, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
+  /**
+   * A copy with the elements of `src` written to the indices along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.scatter.html
+   */
+  scatter(dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor | null }): Tensor;
+  scatter(dim: number, index: Tensor, value: Scalar, options?: { out?: Tensor | null }): Tensor;
+  scatter(dim: number, index: Tensor, src: Tensor, options?: { reduce?: string; out?: Tensor | null }): Tensor;
+  scatter(dim: number, index: Tensor, value: Scalar, options?: { reduce?: string; out?: Tensor | null }): Tensor;
+  /** In-place form of `scatter`. */
+  scatter_(dim: number, index: Tensor, src: Tensor): this;
+  scatter_(dim: number, index: Tensor, value: Scalar): this;
+  scatter_(dim: number, index: Tensor, src: Tensor, options?: { reduce?: string }): this;
+  scatter_(dim: number, index: Tensor, value: Scalar, options?: { reduce?: string }): this;
+  /**
+   * A copy with the elements of `src` added at the indices along a dimension.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.scatter_add.html
+   */
+  scatter_add(dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `scatter_add`. */
+  scatter_add_(dim: number, index: Tensor, src: Tensor): this;
+  /**
+   * A copy with the elements of `src` reduced into the indices: sum, prod, mean, amax or amin.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.scatter_reduce.html
+   */
+  scatter_reduce(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean; out?: Tensor | null }): Tensor;
+  /** In-place form of `scatter_reduce`. */
+  scatter_reduce_(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean }): this;
   /**
    * The slice at `index` along a dimension.
    *

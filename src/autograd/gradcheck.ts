@@ -7,7 +7,7 @@
 import { RuntimeError } from "../base/errors.ts";
 import { Tensor } from "../tensor.ts";
 import { grad } from "./engine.ts";
-import { no_grad } from "./grad_mode.ts";
+import { enable_grad, no_grad } from "./grad_mode.ts";
 
 /** What may be checked: a function of tensors to one or several tensors. */
 export type Differentiable = (...inputs: Tensor[]) => Tensor | readonly Tensor[];
@@ -115,7 +115,7 @@ export function gradgradcheck(
       t.detach().new_tensor(Array.from({ length: t.numel() }, (_, i) => Math.sin(12.9898 * (i + 1)) + 0.1)).view(t.shape).requires_grad_(true)
     );
   const n = args.length;
-  const first = (...all: Tensor[]): Tensor[] => {
+  const first = (...all: Tensor[]): Tensor[] => enable_grad(() => {
     const xs = all.slice(0, n), gs = all.slice(n);
     const outs = listOf(fn(...xs)).filter(differentiable);
     const live = outs.map((o, i) => [o, gs[i]!] as const).filter(([o]) => o.requires_grad);
@@ -126,6 +126,6 @@ export function gradgradcheck(
       allow_unused: true,
     });
     return grads.filter((g): g is Tensor => g !== null && g.requires_grad);
-  };
+  });
   return gradcheck(first, [...args, ...directions], options);
 }

@@ -15,5 +15,6 @@ export {
   no_grad,
   set_grad_enabled,
 } from "./grad_mode.ts";
+export * as functional from "./functional.ts";
 export { gradcheck, gradgradcheck } from "./gradcheck.ts";
 export { type Node, RemovableHandle } from "./graph.ts";

@@ -13,6 +13,7 @@ import { copies } from "./copy.ts";
 import { counting } from "./counting.ts";
 import { creation } from "./creation.ts";
 import { dropouts } from "./dropout.ts";
+import { embeddings } from "./embedding.ts";
 import { indexing } from "./indexing.ts";
 import { math } from "./math.ts";
 import { matmuls } from "./matmul.ts";
@@ -22,6 +23,7 @@ import { pooling } from "./pooling.ts";
 import { randoms } from "./random.ts";
 import { reductions } from "./reduction.ts";
 import { scans } from "./scan.ts";
+import { scatters } from "./scatter.ts";
 import { losses } from "./softmax.ts";
 import { sorting } from "./sorting.ts";
 import { installTensorApi } from "./tensor_api.ts";
@@ -44,8 +46,10 @@ const families: readonly Table[] = [
   normalizations,
   counting,
   dropouts,
+  embeddings,
   randoms,
   scans,
+  scatters,
   indexing,
   sorting,
   triangles,

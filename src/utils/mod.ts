@@ -3,4 +3,5 @@
  *
  * @module
  */
+export * as checkpoint from "./checkpoint.ts";
 export * as data from "./data/mod.ts";
