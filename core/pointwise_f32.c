@@ -3,6 +3,7 @@
 #define T vf32
 #define M vi32
 #define SPLAT v_set_f32
+#define CONSTANT v_const_f32
 #define N(d) ((float)(d))
 #define FLOATS
 #define TABLE tc_pointwise_f32

@@ -5,7 +5,7 @@
 // torch/aten Lerp.h: the form that is exact at the nearer end.
 TC_WORD T f_lerp(T start, T end, T weight) {
   T span = end - start;
-  return v_select(v_abs(weight) < K(0.5), start + weight * span, end - span * (K(1) - weight));
+  return v_select(weight < K(0.5), start + weight * span, end - span * (K(1) - weight));
 }
 
 TC_WORD T f_nan_to_num(T x, T nan, T posinf, T neginf) {
@@ -64,28 +64,24 @@ TC_WORD T f_elu_backward_result(T grad, T result, T alpha, T scale, T input_scal
   return v_select(result <= K(0), negative, grad * scale);
 }
 
-TC_WORD T f_gelu(T x) { return x * K(0.5) * (K(1) + v_erf(x * K(0.70710678118654752440))); }
+TC_WORD T f_gelu(T x) { return x * v_gauss_cdf(x, v_gauss(x)); }
 
 // cdf(x) + x * pdf(x)
 TC_WORD T f_gelu_backward(T grad, T x) {
-  T cdf = K(0.5) * (K(1) + v_erf(x * K(0.70710678118654752440)));
-  T pdf = v_exp(x * x * K(-0.5)) * K(0.39894228040143267794);
-  return grad * (cdf + x * pdf);
+  T e = v_gauss(x);
+  return grad * v_fma(x * K(0.39894228040143267794), e, v_gauss_cdf(x, e));
 }
 
-// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
+// 0.5 x (1 + tanh(z)) = x sigmoid(2 z), z = sqrt(2 / pi) (x + 0.044715 x^3)
 TC_WORD T f_gelu_tanh(T x) {
-  T inner = K(0.79788456080286535588) * (x + K(0.044715) * (x * x * x));
-  return K(0.5) * x * (K(1) + v_tanh(inner));
+  return x * v_sigmoid(K(1.5957691216057308) * v_fma(x * x * x, K(0.044715), x));
 }
 
 TC_WORD T f_gelu_tanh_backward(T grad, T x) {
-  const T beta = K(0.79788456080286535588), kappa = K(0.044715);
   T square = x * x;
-  T t = v_tanh(beta * (x + kappa * (square * x)));
-  T left = K(0.5) * x, right = K(1) + t;
-  T inner_slope = beta * (K(1) + K(3) * kappa * square);
-  return grad * (K(0.5) * right + left * (K(1) - t * t) * inner_slope);
+  T s = v_sigmoid(K(1.5957691216057308) * v_fma(x * square, K(0.044715), x));
+  T slope = K(1.5957691216057308) * v_fma(square, K(3 * 0.044715), K(1));
+  return grad * v_fma(x * s * (K(1) - s), slope, s);
 }
 
 TC_WORD T f_silu_backward(T grad, T x) {
@@ -93,14 +89,15 @@ TC_WORD T f_silu_backward(T grad, T x) {
   return grad * s * (K(1) + x * (K(1) - s));
 }
 
-// log(1 + e^x) without overflow.
-TC_WORD T f_log1pexp(T x) { return v_max(x, K(0)) + v_log1p(v_exp(-v_abs(x))); }
-
-TC_WORD T f_mish(T x) { return x * v_tanh(f_log1pexp(x)); }
+// tanh(log(1 + e^x)) = n / (n + 2), n = e^x (e^x + 2); 1 to the last digit from x = 20 on.
+TC_WORD T f_mish(T x) {
+  T e = v_exp(v_min(x, K(20))), n = e * (e + K(2));
+  return x * (n / (n + K(2)));
+}
 
 TC_WORD T f_mish_backward(T grad, T x) {
-  T t = v_tanh(f_log1pexp(x));
-  return grad * (t + x * v_sigmoid(x) * (K(1) - t * t));
+  T e = v_exp(v_min(x, K(20))), n = e * (e + K(2)), below = n + K(2);
+  return grad * (n / below + x * (K(4) * e * (K(1) + e) / (below * below)));
 }
 
 TC_WORD T f_softplus(T x, T beta, T threshold) {
@@ -117,7 +114,7 @@ TC_WORD T f_log_sigmoid(T x) { return v_min(x, K(0)) - v_log1p(v_exp(-v_abs(x)))
 
 TC_WORD T f_hardswish_backward(T grad, T x) {
   T middle = grad * (x / K(3) + K(0.5));
-  return v_select(x < K(-3), K(0), v_select(x <= K(3), middle, grad));
+  return v_select(x < K(-3), K(0), v_select(x < K(3), middle, grad));
 }
 
 TC_WORD T f_softshrink(T x, T lambda) {

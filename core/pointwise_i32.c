@@ -3,6 +3,7 @@
 #define T vi32
 #define M vi32
 #define SPLAT v_set_i32
+#define CONSTANT v_const_i32
 #define N(d) ((int32_t)tc_i64_of_f64(d))
 #define INTS
 #define TABLE tc_pointwise_i32

@@ -1,6 +1,6 @@
 // One contiguous loop for every line of pointwise.def, for one dtype. The including file defines
 //   E, T, M   the element, its vector, its mask
-//   SPLAT     the word that splats an element
+//   SPLAT, CONSTANT  the words that splat an element
 //   N(d)      the element nearest to the double d
 //   FLOATS or INTS (defined, no value): which lines there is code for
 //   TABLE     the name of the table of loops
@@ -9,7 +9,7 @@
 #include "pointwise.h"
 #include "vmath.h"
 
-#define K(c) SPLAT((E)(c))
+#define K(c) CONSTANT((E)(c))
 #define P(i) (p[i])
 #define STEP ((int64_t)(16 / sizeof(E)))
 

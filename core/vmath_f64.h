@@ -40,7 +40,14 @@ TC_F64_2(fmod, fmod)
 TC_F64_2(nextafter, nextafter)
 
 TC_WORD vi64 v_signbit(vf64 x) { return (vi64)x >> 63; }
-TC_WORD vf64 v_sigmoid(vf64 x) { return v_set_f64(1) / (v_set_f64(1) + v_exp(-x)); }
+TC_WORD vf64 v_sigmoid(vf64 x) { return v_const_f64(1) / (v_const_f64(1) + v_exp(-x)); }
+
+// e^(-x^2 / 2), and from it the cumulative normal distribution.
+TC_WORD vf64 v_gauss(vf64 x) { return v_exp(x * x * v_const_f64(-0.5)); }
+TC_WORD vf64 v_gauss_cdf(vf64 x, vf64 e) {
+  (void)e;
+  return v_const_f64(0.5) * v_erfc(x * v_const_f64(-0.70710678118654752440));
+}
 
 // Giles-style rational start (torch/aten Math.h calc_erfinv) and two Newton steps.
 static inline double tc_erfinv(double y) {
@@ -69,21 +76,5 @@ TC_F64_1(erfinv, tc_erfinv)
 
 #undef TC_F64_1
 #undef TC_F64_2
-
-// Python's % and // on floats (torch/aten BinaryOpsKernel.cpp, after CPython's float_divmod).
-TC_WORD vf64 v_remainder(vf64 x, vf64 y) {
-  vf64 zero = v_set_f64(0), r = v_fmod(x, y);
-  return v_select((r != zero) & ((y < zero) ^ (r < zero)), r + y, r);
-}
-TC_WORD vf64 v_div_trunc(vf64 x, vf64 y) { return v_trunc(x / y); }
-TC_WORD vf64 v_div_floor(vf64 x, vf64 y) {
-  vf64 zero = v_set_f64(0), one = v_set_f64(1);
-  vf64 r = v_fmod(x, y), q = (x - r) / y;
-  q = v_select((r != zero) & ((y < zero) ^ (r < zero)), q - one, q);
-  vf64 whole = v_floor(q);
-  whole = v_select(q - whole > v_set_f64(0.5), whole + one, whole);
-  whole = v_select(q == zero, v_copysign(zero, x / y), whole);
-  return v_select(y == zero, x / y, whole);
-}
 
 #endif
