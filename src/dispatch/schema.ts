@@ -265,6 +265,7 @@ export function bind(
     }
     if (!has || given === undefined) {
       if (p.hasDefault) values[i] = p.default;
+      else if (p.type === "Any" && p.name === varargs) values[i] = [];
       else if (p.optional && p.keywordOnly) values[i] = null;
       else if (has && p.optional) values[i] = null;
       else {

@@ -7,6 +7,7 @@ import { backendOf } from "../backend/registry.ts";
 import type { Device } from "../base/device.ts";
 import { type DType, float16, float32, float64, int16, int32, int64, int8, uint8, bool, bfloat16, complex64, complex128 } from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
+import { external } from "../base/scope.ts";
 import { isNonOverlappingAndDense, numelOf, sameSizes, shapeText } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
 import { checkInternalOverlap, emptyTensor, packed, runCopy } from "../dispatch/iterator.ts";
@@ -467,7 +468,8 @@ export const copies: Table = {
       if (self.requires_grad) throw new RuntimeError("cannot resize variables that require grad");
       const count = numelOf(size);
       if ((count + self.offset) * self.dtype.itemsize > self.storage.nbytes) {
-        const bigger = emptyTensor(size, self.dtype, self.storage.backend);
+        // It becomes self's storage, so it must outlive the scope of this call.
+        const bigger = external(() => emptyTensor(size, self.dtype, self.storage.backend));
         if (self.count > 0) runCopy(alias(bigger, [self.count], [1], 0), packed(self).reshape([-1]));
         self.storage = bigger.storage;
         self.anchor = bigger.anchor;

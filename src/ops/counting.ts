@@ -10,7 +10,7 @@ import { sameSizes, shapeText } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
 import { emptyTensor, packed, packedAs } from "../dispatch/iterator.ts";
 import { begin, kernel } from "../dispatch/launch.ts";
-import { op, type Table } from "../dispatch/op.ts";
+import { op, type Row, type Table } from "../dispatch/op.ts";
 import { resultType } from "../dispatch/promotion.ts";
 import { wrapDim } from "../dispatch/reduction.ts";
 import { Tensor } from "../tensor.ts";
@@ -234,6 +234,16 @@ function isin(elements: Tensor | Scalar, tests: Tensor | Scalar, invert: boolean
   return invert ? found.logical_not() : found;
 }
 
+function isinRow(name: string, parameters: string): Row {
+  return op({
+    schema: `${name}(${parameters}, *, bool assume_unique=False, bool invert=False) -> Tensor`,
+    impl: (elements: Tensor | Scalar, tests: Tensor | Scalar, _unique: boolean, invert: boolean) =>
+      isin(elements, tests, invert),
+    only: "function",
+    doc: "Is each element one of the test elements?",
+  });
+}
+
 /** 0 repeats[0] times, 1 repeats[1] times, ... */
 function repeatedIndices(repeats: Tensor, outputSize: number | null): Tensor {
   if (repeats.sizes.length !== 1) throw new RuntimeError("repeat_interleave only accept 1D vector as repeat");
@@ -333,14 +343,11 @@ export const counting: Table = {
       doc: "Counts of the elements in equal steps.",
     }),
   ],
-  isin: [op({
-    schema:
-      "isin(Operand elements, Operand test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor",
-    impl: (elements: Tensor | Scalar, tests: Tensor | Scalar, _unique: boolean, invert: boolean) =>
-      isin(elements, tests, invert),
-    only: "function",
-    doc: "Is each element one of the test elements?",
-  })],
+  isin: [
+    isinRow("isin", "Tensor elements, Tensor test_elements"),
+    isinRow("isin.Scalar_Tensor", "Scalar element, Tensor test_elements"),
+    isinRow("isin.Tensor_Scalar", "Tensor elements, Scalar test_element"),
+  ],
   repeat_interleave: [
     op({
       schema: "repeat_interleave(Tensor repeats, *, int? output_size=None) -> Tensor",

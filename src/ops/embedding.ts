@@ -204,9 +204,9 @@ function bagForward(b: Bag): Tensor[] {
       .p(b.indices).p(b.offsets).p(b.perSample).p(out).p(sizes).p(bagOfIndex).p(b.mode === BAG_MODE.MAX ? maxima : null)
       .p(null).p(null).p(null);
     bagSizes(k, b).run();
-  }, (index, size, _dim) =>
+  }, (index, size, _dim, position) =>
     new RuntimeError(
-      `embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be ${index} (num_embeddings is ${size})`,
+      `[enforce fail at embedding_lookup_idx.cc:214] 0 <= idx && idx < data_size. Index ${position} is out of bounds: ${index}, range 0 to ${size}`,
     ));
   return [out, bagOfIndex, sizes, maxima];
 }

@@ -164,7 +164,10 @@ export function numberSlots(value: Scalar, dtype: DType): (k: ReturnType<typeof 
     return (k) => void k.d(z.re).d(z.im);
   }
   if (dtype.kind === Kind.float) return (k) => void k.d(toNumber(value)).i(0);
-  if (typeof value === "bigint") return (k) => void k.big(value).i(0);
+  if (typeof value === "bigint") {
+    if (value < -(1n << 63n) || value >= 1n << 63n) throw new RuntimeError("Overflow when unpacking long");
+    return (k) => void k.big(value).i(0);
+  }
   const n = Math.trunc(toNumber(value));
   return (k) => void k.i(dtype === bool ? (toNumber(value) !== 0 ? 1 : 0) : n).i(0);
 }

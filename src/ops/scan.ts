@@ -157,7 +157,6 @@ function diff(self: Tensor, n: number, dim: number, prepend: Tensor | null, appe
   const d = wrapDim(dim, self.sizes.length);
   checkJoin(self, prepend, d);
   checkJoin(self, append, d);
-  if (n < 0) throw new RuntimeError(`order must be non-negative but got ${n}`);
   let x = self;
   if (n > 0 && (prepend !== null || append !== null)) {
     x = fn.cat!([prepend, self, append].filter((t) => t !== null), d);

@@ -30,13 +30,16 @@ function atLeast1d(t: Tensor): Tensor {
 }
 
 /** A bad index, worded by `text`; the kernel found it before it wrote anything. */
-export function checkedIndex(run: () => void, text: (index: number, size: number, dim: number) => Error): void {
+export function checkedIndex(
+  run: () => void,
+  text: (index: number, size: number, dim: number, position: number) => Error,
+): void {
   try {
     run();
   } catch (e) {
     const info = (e as { info?: number[] }).info;
     if (!(e instanceof IndexError) || info === undefined) throw e;
-    throw text(info[0]!, info[1]!, info[3]!);
+    throw text(info[0]!, info[1]!, info[3]!, info[2]!);
   }
 }
 
@@ -107,10 +110,11 @@ function checkScatter(self: Tensor, d: number, index: Tensor, src: Source): void
   if (x.sizes.length !== at.sizes.length) {
     throw new RuntimeError("Index tensor must have the same number of dimensions as self tensor");
   }
+  let wrong = at.sizes.some((s, i) => i !== d && s > x.sizes[i]!);
+  if (from !== null && !wrong) wrong = at.sizes.some((s, i) => s > from.sizes[wrapDim(i, from.sizes.length)]!);
   if (from !== null && from.sizes.length !== at.sizes.length) {
     throw new RuntimeError("Index tensor must have the same number of dimensions as src tensor");
   }
-  const wrong = at.sizes.some((s, i) => (i !== d && s > x.sizes[i]!) || (from !== null && s > from.sizes[i]!));
   if (wrong) {
     const smaller = `Expected index ${shapeText(index.sizes)} to be smaller than self ${shapeText(self.sizes)} apart from dimension ${d}`;
     throw new RuntimeError(
