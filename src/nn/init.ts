@@ -7,6 +7,7 @@ import { float64 } from "../base/dtype.ts";
 import { ValueError, warnOnce } from "../base/errors.ts";
 import { internal } from "../base/scope.ts";
 import { no_grad } from "../autograd/grad_mode.ts";
+import * as linalg from "../_gen/linalg.ts";
 import * as aten from "../ops/mod.ts";
 import type { Tensor } from "../tensor.ts";
 import { listRepr } from "../utils/pyrepr.ts";
@@ -273,7 +274,7 @@ export function orthogonal_(...args: unknown[]): Tensor {
   return filled(tensor, () => {
     const drawn = tensor.new_empty([rows, cols]).normal_(0, 1);
     const wide = rows < cols;
-    const [q, r] = aten.linalg_qr(wide ? drawn.t() : drawn);
+    const [q, r] = linalg.qr(wide ? drawn.t() : drawn);
     const signed = q.mul(aten.diag(r, 0).sign());
     tensor.copy_((wide ? signed.t() : signed).reshape(tensor.shape)).mul_(gain);
   });

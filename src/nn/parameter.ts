@@ -34,6 +34,15 @@ export class Parameter extends Tensor {
   override toString(): string {
     return `Parameter containing:\n${super.toString()}`;
   }
+  [Symbol.toPrimitive](hint: string): unknown {
+    return hint === "string" || this.count !== 1 ? this.toString() : this.item();
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
 
   __deepcopy__(memo: Memo): Parameter {
     const copy = new Parameter(this.detach().clone(), this.requires_grad);

@@ -4,6 +4,7 @@
  * @module
  */
 import { RuntimeError } from "../../base/errors.ts";
+import { escape } from "../../base/storage.ts";
 import { Function as AutogradFunction } from "../../autograd/function.ts";
 import { is_grad_enabled } from "../../autograd/grad_mode.ts";
 import { Tensor } from "../../tensor.ts";
@@ -77,6 +78,8 @@ export class BackwardHooks {
     const wrapped = BackwardHooks.#wrap(single ? [result] : result, (grads) => {
       let outputs = grads;
       for (const hook of this.#preHooks) outputs = hook(this.#module, outputs) ?? outputs;
+      // They are needed until the gradients of the inputs are known; the engine would free them before.
+      for (const g of outputs) if (g !== null) escape(g.storage);
       this.#gradOutputs = outputs;
       if (!this.#inputSeen) {
         const changed = this.#callHooks(new Array<Tensor | null>(this.#inputCount).fill(null));

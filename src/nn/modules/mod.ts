@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./activation.ts";
+export { AdaptiveLogSoftmaxWithLoss, type AdaptiveLogSoftmaxOptions, type ASMoutput } from "./adaptive.ts";
 export { MultiheadAttention, type MultiheadAttentionOptions } from "./attention.ts";
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type NormOptions } from "./batchnorm.ts";
 export * from "./container.ts";
@@ -24,6 +25,7 @@ export * from "./dropout.ts";
 export * from "./flatten.ts";
 export * from "./fold.ts";
 export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d } from "./instancenorm.ts";
+export * from "./lazy.ts";
 export { Bilinear, type BilinearOptions, Identity, Linear, type LinearOptions } from "./linear.ts";
 export * from "./loss.ts";
 export { type DeviceLike, type FactoryOptions, Module } from "./module.ts";
