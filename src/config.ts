@@ -122,16 +122,23 @@ const FLOATS: Record<string, [bits: number, eps: number, max: number, tiny: numb
   float64: [64, Number.EPSILON, Number.MAX_VALUE, 2 ** -1022, 1e-15],
 };
 
+/** C's `%g`: six significant digits. */
+function general(x: number): string {
+  const e = x === 0 ? 0 : Math.floor(Math.log10(Math.abs(x)));
+  if (e >= -4 && e < 6) return String(Number(x.toPrecision(6)));
+  const [mantissa, exponent] = x.toExponential(5).split("e") as [string, string];
+  return `${Number(mantissa)}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
+}
+
 /** @see https://pytorch.org/docs/stable/type_info.html */
 export function finfo(dtype: DType = get_default_dtype()): FInfo {
   const f = FLOATS[dtype.name === "complex64" ? "float32" : dtype.name === "complex128" ? "float64" : dtype.name];
   if (!f) throw new TypeError("torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'");
   const [bits, eps, max, tiny, resolution] = f;
   const info = { bits, eps, max, min: -max, tiny, smallest_normal: tiny, resolution, dtype: dtype.name };
-  const e = (x: number): string => x.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
   return Object.assign(info, {
     toString: () =>
-      `finfo(resolution=${e(resolution)}, min=${e(-max)}, max=${e(max)}, eps=${e(eps)}, smallest_normal=${e(tiny)}, tiny=${e(tiny)}, dtype=${dtype.name})`,
+      `finfo(resolution=${general(resolution)}, min=${general(-max)}, max=${general(max)}, eps=${general(eps)}, smallest_normal=${general(tiny)}, tiny=${general(tiny)}, dtype=${dtype.name})`,
   });
 }
 
@@ -154,5 +161,5 @@ export function iinfo(dtype: DType): IInfo {
   const wide = dtype.itemsize === 8;
   const max = wide ? 2n ** 63n - 1n : unsigned ? 2 ** bits - 1 : 2 ** (bits - 1) - 1;
   const min = wide ? -(2n ** 63n) : unsigned ? 0 : -(2 ** (bits - 1));
-  return { bits, max, min, dtype: dtype.name, toString: () => `iinfo(min=${min}, max=${max}, dtype=${dtype.name})` };
+  return { bits, max, min, dtype: dtype.name, toString: () => `iinfo(min=${general(Number(min))}, max=${general(Number(max))}, dtype=${dtype.name})` };
 }

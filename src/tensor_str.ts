@@ -59,11 +59,28 @@ function pick(o: Record<string, unknown>): PrintOptionsInput {
   return Object.fromEntries(Object.entries(o).filter(([, v]) => v !== undefined && v !== null)) as PrintOptionsInput;
 }
 
+/** Digits beyond the wanted ones that tell an exact tie from a double next to one. */
+const BEYOND = 25;
+
+/**
+ * Python rounds exact ties to an even digit, JavaScript away from zero: `rounded`, or its even neighbour if `exact`
+ * (the same number with BEYOND more digits) says that it is a tie.
+ */
+function halfToEven(rounded: string, exact: string): string {
+  const [mantissa, exponent] = exact.split("e") as [string, string | undefined];
+  if (!/50*$/.test(mantissa.slice(-BEYOND)) || mantissa.at(-BEYOND) !== "5") return rounded;
+  const cut = mantissa.slice(0, -BEYOND).replace(/\.$/, "");
+  if (Number(cut.at(-1)) % 2 !== 0) return rounded;
+  return cut + (exponent === undefined ? "" : `e${exponent}`);
+}
+
 /** Python's `f"{x:.{digits}f}"`. */
 function fixed(x: number, digits: number): string {
   if (Number.isNaN(x)) return "nan";
   if (!Number.isFinite(x)) return x > 0 ? "inf" : "-inf";
-  const s = Math.abs(x) < 1e21 ? x.toFixed(Math.min(digits, 100)) : BigInt(x).toString() + (digits > 0 ? "." + "0".repeat(digits) : "");
+  const s = Math.abs(x) < 1e21
+    ? halfToEven(x.toFixed(digits), x.toFixed(digits + BEYOND))
+    : BigInt(x).toString() + (digits > 0 ? "." + "0".repeat(digits) : "");
   return Object.is(x, -0) || (x < 0 && !s.startsWith("-")) ? `-${s.replace(/^-/, "")}` : s;
 }
 
@@ -71,7 +88,8 @@ function fixed(x: number, digits: number): string {
 function scientific(x: number, digits: number): string {
   if (Number.isNaN(x)) return "nan";
   if (!Number.isFinite(x)) return x > 0 ? "inf" : "-inf";
-  const [mantissa, exponent] = x.toExponential(digits).split("e") as [string, string];
+  const text = halfToEven(x.toExponential(digits), x.toExponential(digits + BEYOND));
+  const [mantissa, exponent] = text.split("e") as [string, string];
   const e = Math.abs(Number(exponent));
   const sign = Object.is(x, -0) ? "-" : "";
   return `${sign}${mantissa}e${exponent.startsWith("-") ? "-" : "+"}${e < 10 ? "0" : ""}${e}`;
@@ -92,10 +110,10 @@ class Formatter {
       for (const v of values) this.width = Math.max(this.width, plainText(v).length);
       return;
     }
+    // Only finite nonzero values decide the format and the width.
     const finite = (values as number[]).filter((v) => Number.isFinite(v) && v !== 0);
     if (finite.length === 0) {
       if (options.sci_mode !== null) this.sciMode = options.sci_mode;
-      for (const v of values as number[]) this.width = Math.max(this.width, this.text(v).length);
       return;
     }
     let max = 0, min = Infinity;
@@ -107,8 +125,8 @@ class Formatter {
     }
     // PyTorch widens to double before it compares.
     this.sciMode = this.intMode ? max / min > 1000 || max > 1e8 : max / min > 1000 || max > 1e8 || min < 1e-4;
+    for (const v of finite) this.width = Math.max(this.width, this.text(v).length);
     if (options.sci_mode !== null) this.sciMode = options.sci_mode;
-    for (const v of values as number[]) this.width = Math.max(this.width, this.text(v).length);
   }
 
   text(v: number): string {
@@ -257,7 +275,7 @@ export function tensorText(tensor: Tensor, name = "tensor"): string {
 
 function joinSuffixes(text: string, suffixes: readonly string[], indent: number): string {
   const lines = [text];
-  let last = text.length - text.lastIndexOf("\n");
+  let last = text.length - text.lastIndexOf("\n") + 1;
   for (const s of suffixes) {
     // A suffix goes on a new line when it would pass the width.
     if (last + s.length + 2 > options.linewidth) {

@@ -160,22 +160,6 @@ export const batch_norm_backward: {
   (grad_out: Tensor, input: Tensor, weight: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, save_mean: Tensor, save_invstd: Tensor, training: boolean, eps: number | PyFloat, need: readonly boolean[]): [Tensor, Tensor, Tensor];
 } = fn.batch_norm_backward as never;
 /**
- * Binary cross entropy of logits, not reduced.
- *
- * @see https://pytorch.org/docs/stable/generated/torch.bce_with_logits.html
- */
-export const bce_with_logits: {
-  (input: Tensor, target: Tensor, options?: { out?: Tensor | null }): Tensor;
-} = fn.bce_with_logits as never;
-/**
- * Gradient of bce_with_logits.
- *
- * @see https://pytorch.org/docs/stable/generated/torch.bce_with_logits_backward.html
- */
-export const bce_with_logits_backward: {
-  (grad_output: Tensor, input: Tensor, target: Tensor, options?: { out?: Tensor | null }): Tensor;
-} = fn.bce_with_logits_backward as never;
-/**
  * Binary cross entropy of probabilities.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.binary_cross_entropy.html

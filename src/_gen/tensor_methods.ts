@@ -1755,6 +1755,12 @@ export interface TensorMethods extends TensorApi {
   reshape(...shape: number[]): Tensor;
   reshape(...shape: (number | { out?: Tensor | null })[]): Tensor;
   /**
+   * The view that reshape gives where it needs no copy.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.reshape_alias.html
+   */
+  reshape_alias(size: readonly number[], options?: { out?: Tensor | null }): Tensor;
+  /**
    * Reshapes to the shape of `other`.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.reshape_as.html
@@ -2280,6 +2286,12 @@ export interface TensorMethods extends TensorApi {
    */
   unique_consecutive(options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   unique_consecutive(return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
+  /**
+   * The view of a fresh copy that reshape gives.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.unsafe_view.html
+   */
+  unsafe_view(size: readonly number[], options?: { out?: Tensor | null }): Tensor;
   /**
    * Inserts a dimension of size 1.
    *

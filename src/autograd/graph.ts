@@ -90,6 +90,12 @@ export class SavedTensor {
 
   /** `node`: the node that makes the tensor, given where it is not recorded on the tensor yet. */
   constructor(t: Tensor, node: Node | null = t.node) {
+    if (t.inference && !mode.inference) {
+      throw new RuntimeError(
+        "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal tensor and " +
+          "use it in autograd.",
+      );
+    }
     this.#version = t.storage.version;
     this.#node = node;
     this.#nr = t.outputNr;

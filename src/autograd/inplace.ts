@@ -12,11 +12,9 @@ import { type Tensor } from "../tensor.ts";
 import { mode } from "./grad_mode.ts";
 import { currentNode, installViewRefresh, needsGrad, Node } from "./graph.ts";
 
-const RERUN_HINT = " You should replace the inplace operation by an out-of-place one.";
-
 /** Throws PyTorch's error if `self` may not be written in place; `recorded`: the write will be part of the graph. */
 export function beforeInplace(self: Tensor, recorded: boolean): void {
-  if (self.inference && !mode.inference && recorded) {
+  if (self.inference && !mode.inference) {
     throw new RuntimeError(
       "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal " +
         "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details.",
@@ -29,17 +27,16 @@ export function beforeInplace(self: Tensor, recorded: boolean): void {
   const view = self.view_;
   if (view === null) return;
   if (needsGrad(self) || recorded) {
-    const base = view.base;
-    if (base.leafGrad) {
-      throw new RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.");
-    }
     if (view.creation === "multi_output") {
       const node = currentNode(self);
       throw new RuntimeError(
         `Output ${self.outputNr}${node === null ? "" : ` of ${node.name()}`} is a view and is being modified inplace. ` +
           "This view is the output of a function that returns multiple views. Such functions do not allow the output " +
-          "views to be modified inplace." + RERUN_HINT,
+          "views to be modified inplace. You should replace the inplace operation by an out-of-place one.",
       );
+    }
+    if (view.base.leafGrad) {
+      throw new RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.");
     }
     if (view.creation === "no_grad") {
       throw new RuntimeError(

@@ -12,12 +12,14 @@ import { NotImplementedError, RuntimeError, warnOnce } from "../base/errors.ts";
 import { beginScope, endScope } from "../base/scope.ts";
 import { sameSizes, shapeText } from "../base/size.ts";
 import { countWrite, detached, Tensor } from "../tensor.ts";
+import { namedResults } from "./named.ts";
 import type { Ctx, Formula, Row } from "./op.ts";
 import { target } from "./target.ts";
 
 /** A node that was recorded from a row. */
 export class OpNode extends Node {
   readonly row: Row;
+  readonly #name: string;
   /** Arguments in schema order; tensors only as SavedTensor and only where the row saves them. */
   args: unknown[];
   /** For each edge: the sizes and dtype its gradient must have. */
@@ -37,6 +39,7 @@ export class OpNode extends Node {
   constructor(row: Row, args: readonly unknown[], resultCount: number) {
     super(0);
     this.row = row;
+    this.#name = typeof row.nodeName === "string" ? row.nodeName : row.nodeName(args);
     this.#resultCount = resultCount;
     this.args = args.slice();
     this.edgeOf = new Array<number>(args.length).fill(-1);
@@ -98,7 +101,7 @@ export class OpNode extends Node {
     return this.#resultCount;
   }
   name(): string {
-    return this.row.nodeName;
+    return this.#name;
   }
 
   release(): void {
@@ -248,22 +251,14 @@ function attach(row: Row, node: OpNode, results: readonly Tensor[]): void {
 
 /** Runs a row on arguments in schema order. */
 export function runRow(row: Row, args: readonly unknown[]): unknown {
-  if (row.composite !== undefined) return named(row, runComposite(row, args));
+  if (row.composite !== undefined) return runComposite(row, args);
   if (row.view !== undefined) return runView(row, args);
   if (row.mutates) return runMutation(row, args);
   const recorded = mode.grad && row.derivative !== undefined && wantsGrad(row, args);
   const result = row.plain ? row.impl!(...args) : runImpl(row, args);
   if (recorded) recordResult(row, args, result);
   else if (mode.inference) markInference(result);
-  return named(row, result);
-}
-
-/** Gives results the names that the schema has for them: `x.max(1).values`. */
-function named(row: Row, result: unknown): unknown {
-  if (Array.isArray(result) && row.parsed.resultNames !== null) {
-    row.parsed.resultNames.forEach((name, i) => Object.defineProperty(result, name, { value: result[i] }));
-  }
-  return result;
+  return row.named ? namedResults(row, result as Tensor[]) : result;
 }
 
 /** Records a plain row's single result: the fast path of arithmetic in `dispatch/entry.ts`. */
@@ -297,7 +292,8 @@ function runComposite(row: Row, args: readonly unknown[]): unknown {
   const outer = beginScope();
   let result: unknown;
   try {
-    return result = row.composite!(...args);
+    result = row.composite!(...args);
+    return row.named ? namedResults(row, result as Tensor[]) : result;
   } finally {
     endScope(outer, result);
   }

@@ -55,8 +55,8 @@ export interface RowSpec {
   derivative?: Readonly<Record<string, Derivative>>;
   /** Results without a gradient besides those of integer dtype. */
   nonDifferentiableResults?: readonly number[];
-  /** PyTorch's node name, `ExpBackward0` if not given. */
-  node?: string;
+  /** PyTorch's node name, `ExpBackward0` if not given; it may depend on the arguments. */
+  node?: string | ((args: readonly unknown[]) => string);
   /** A list parameter that may be spread: `x.view(2, 3)`. */
   varargs?: string;
   /** Other names of the same function. */
@@ -72,7 +72,9 @@ export interface Row extends RowSpec {
   readonly name: string;
   /** Positions of arguments that are or may be tensors. */
   readonly tensorArgs: readonly number[];
-  readonly nodeName: string;
+  readonly nodeName: string | ((args: readonly unknown[]) => string);
+  /** Do results have names? */
+  readonly named: boolean;
   readonly saveList: readonly Save[];
   readonly formulas: readonly Formula[];
 }
@@ -97,7 +99,8 @@ export interface Formula {
 export type Table = Readonly<Record<string, readonly Row[]>>;
 
 function camel(name: string): string {
-  return name.split("_").filter(Boolean).map((w) => w[0]!.toUpperCase() + w.slice(1)).join("");
+  const words = name.split("_").filter(Boolean).map((w) => w[0]!.toUpperCase() + w.slice(1)).join("");
+  return words.replace(/\d[a-z]/g, (m) => m.toUpperCase()); // Log1P, Deg2Rad
 }
 
 /** Completes a row. */
@@ -111,6 +114,7 @@ export function op(spec: RowSpec): Row {
     ...spec,
     name,
     nodeName: spec.node ?? `${camel(name)}Backward0`,
+    named: /-> \(Tensor \w+/.test(spec.schema),
     get parsed() {
       return parsed ??= parseSchema(spec.schema);
     },

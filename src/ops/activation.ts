@@ -99,6 +99,15 @@ function geluTanhSecond(x: Tensor): Tensor {
   return s.mul(du).add(x.mul(0.5).mul(s.mul(ddu).sub(t.mul(2).mul(s).mul(du).mul(du))));
 }
 
+/** The two halves of a dimension. */
+function halves(self: Tensor, dim: number): [Tensor, Tensor] {
+  if (self.sizes.length === 0) throw new RuntimeError("glu does not support 0-dimensional tensors");
+  const size = self.size(dim);
+  const d = dim < 0 ? dim + self.sizes.length : dim;
+  if (size % 2 !== 0) throw new RuntimeError(`Halving dimension must be even, but dimension ${d} is size ${size}`);
+  return [self.narrow(d, 0, size / 2), self.narrow(d, size / 2, size / 2)];
+}
+
 export const activations: Table = {
   relu: [op({
     schema: "relu(Tensor self) -> Tensor",
@@ -350,14 +359,17 @@ export const activations: Table = {
   })],
   glu: [op({
     schema: "glu(Tensor self, int dim=-1) -> Tensor",
-    composite: (self: Tensor, dim: number) => {
-      if (self.sizes.length === 0) throw new RuntimeError("glu does not support 0-dimensional tensors");
-      const d = dim < 0 ? dim + self.sizes.length : dim;
-      const size = self.size(dim);
-      if (size % 2 !== 0) {
-        throw new RuntimeError(`Halving dimension must be even, but dimension ${d} is size ${size}`);
-      }
-      return self.narrow(d, 0, size / 2).mul(self.narrow(d, size / 2, size / 2).sigmoid());
+    impl: (self: Tensor, dim: number) => {
+      const [left, right] = halves(self, dim);
+      return left.mul(right.sigmoid());
+    },
+    saves: ["self"],
+    derivative: {
+      self: (c) => {
+        const [left, right] = halves(c.self, c.dim);
+        const s = right.sigmoid();
+        return fn.cat!([c.grad.mul(s), c.grad.mul(left).mul(s.mul(s.rsub(1)))], c.dim);
+      },
     },
     only: "hidden",
     doc: "First half times sigmoid of the second half.",

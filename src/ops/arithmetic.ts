@@ -243,6 +243,7 @@ export const arithmetic: Table = {
   rsub: [op({
     schema: "rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor",
     impl: (self: Tensor, other: Operand, alpha: Scalar) => addOrSub("sub", "sub_alpha")(other, self, alpha),
+    node: ([, other]) => other instanceof Tensor ? "RsubBackward0" : "RsubBackward1",
     plain: true,
     derivative: { self: (c) => c.grad.mul(-Number(c.alpha)), other: (c) => c.grad },
     doc: "Subtracts `self`, scaled by `alpha`, from `other`.",
@@ -312,6 +313,8 @@ export const arithmetic: Table = {
   pow: [op({
     schema: "pow(Operand self, Operand exponent) -> Tensor",
     impl: power,
+    node: ([self, exponent]) =>
+      !(exponent instanceof Tensor) ? "PowBackward0" : self instanceof Tensor ? "PowBackward1" : "PowBackward2",
     plain: true,
     direct: true,
     inplace: true,

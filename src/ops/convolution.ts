@@ -225,6 +225,13 @@ function perDim(value: Ints | number, rank: number, what: string): Ints {
   return list;
 }
 
+/** `stride_height: 2 stride_width: 2`; one dimension counts as a height of 1, as PyTorch runs it. */
+function axisTexts(what: string, values: Ints, fill: number): string {
+  const names = values.length === 3 ? ["depth", "height", "width"] : ["height", "width"];
+  const all = values.length === 1 ? [fill, values[0]!] : values;
+  return names.map((n, i) => `${what}_${n}: ${all[i]}`).join(" ");
+}
+
 function transposed(rank: number): readonly Row[] {
   const name = `conv_transpose${rank}d`;
   return [op({
@@ -239,7 +246,10 @@ function transposed(rank: number): readonly Row[] {
       checkGeometry(true, x, weight, bias, { stride, padding, dilation, groups });
       if (extra.some((e, i) => e < 0 || (e >= stride[i]! && e >= dilation[i]!))) {
         throw new RuntimeError(
-          `output padding must be smaller than either stride or dilation, but got output_padding: ${shapeText(extra)}, stride: ${shapeText(stride)}, dilation: ${shapeText(dilation)}`,
+          "output padding must be smaller than either stride or dilation, but got " +
+            [["output_padding", extra, 0], ["stride", stride, 1], ["dilation", dilation, 1]].map(([what, values, fill]) =>
+              axisTexts(what as string, values as Ints, fill as number)
+            ).join(" "),
         );
       }
       const sizes = [

@@ -213,6 +213,16 @@ const joinAlong = (name: string, prepare: (t: Tensor) => Tensor, dimOf: (t: Tens
   }),
 ];
 
+function repeat(self: Tensor, repeats: Sizes): Tensor {
+  if (repeats.length < self.sizes.length) {
+    throw new RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor");
+  }
+  const extra = repeats.length - self.sizes.length;
+  const sizes = [...new Array<number>(extra).fill(1), ...self.sizes];
+  const wide = sizes.flatMap((s, i) => [repeats[i]!, s]);
+  return self.reshape(sizes.flatMap((s) => [1, s])).expand(wide).clone().reshape(sizes.map((s, i) => s * repeats[i]!));
+}
+
 /** flip: a copy through negative strides. */
 function flip(self: Tensor, dims: Sizes): Tensor {
   const rank = self.sizes.length;
@@ -381,14 +391,14 @@ export const copies: Table = {
   atleast_3d: atLeast("atleast_3d", 3, to3d),
   repeat: [op({
     schema: "repeat(Tensor self, int[] repeats) -> Tensor",
-    composite: (self: Tensor, repeats: Sizes) => {
-      if (repeats.length < self.sizes.length) {
-        throw new RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor");
-      }
-      const extra = repeats.length - self.sizes.length;
-      const sizes = [...new Array<number>(extra).fill(1), ...self.sizes];
-      const wide = sizes.flatMap((s, i) => [repeats[i]!, s]);
-      return self.reshape(sizes.flatMap((s) => [1, s])).expand(wide).clone().reshape(sizes.map((s, i) => s * repeats[i]!));
+    impl: repeat,
+    derivative: {
+      self: (c) => {
+        const sizes = c.sizesOf("self"), extra = c.repeats.length - sizes.length;
+        const own = c.repeats.map((_: number, i: number) => (i < extra ? 1 : sizes[i - extra]!));
+        const split = c.grad.reshape(own.flatMap((s: number, i: number) => [c.repeats[i], s]));
+        return split.sum(own.map((_: number, i: number) => 2 * i)).reshape(sizes);
+      },
     },
     varargs: "repeats",
     only: "method",
@@ -429,7 +439,10 @@ export const copies: Table = {
   })],
   roll: [op({
     schema: "roll(Tensor self, int[1] shifts, int[1] dims=[]) -> Tensor",
-    composite: roll,
+    impl: roll,
+    derivative: {
+      self: (c) => c.grad.roll(c.shifts.map((s: number) => -s), c.dims),
+    },
     doc: "Rolls elements along dimensions.",
   })],
   rot90: [op({

@@ -179,7 +179,12 @@ export function tensorFrom(data: TensorData, options: TensorOptions = {}): Tenso
       : toComplex(get_default_dtype());
     t = upload(seen, shape, options.dtype ?? natural, backend);
   }
-  if (options.requires_grad) t.requires_grad_(true);
+  if (options.requires_grad) {
+    if (!t.dtype.isDifferentiable) {
+      throw new RuntimeError("Only Tensors of floating point and complex dtype can require gradients");
+    }
+    t.requires_grad_(true);
+  }
   return t;
 }
 

@@ -25,7 +25,11 @@ const PARALLEL_FLOPS = 1 << 17;
 
 function checkDtypes(name: string, a: Tensor, b: Tensor): void {
   if (a.dtype !== b.dtype) {
-    throw new RuntimeError(`expected m1 and m2 to have the same dtype, but got: ${cppName(a.dtype)} != ${cppName(b.dtype)}`);
+    throw new RuntimeError(
+      name === "addmm"
+        ? "mat1 and mat2 must have the same dtype"
+        : `expected scalar type ${a.dtype.scalarName} but found ${b.dtype.scalarName}`,
+    );
   }
   if (a.dtype === bool) throw new RuntimeError(`"${name}" not implemented for 'Bool'`);
 }
@@ -146,10 +150,8 @@ function addmm(self: Tensor, mat1: Tensor, mat2: Tensor, beta: Scalar, alpha: Sc
   if (mat1.sizes.length !== 2) throw new RuntimeError(`mat1 must be a matrix, got ${mat1.sizes.length}-D tensor`);
   if (mat2.sizes.length !== 2) throw new RuntimeError(`mat2 must be a matrix, got ${mat2.sizes.length}-D tensor`);
   checkProduct(mat1, mat2);
-  if (self.dtype !== mat1.dtype) {
-    throw new RuntimeError(`self and mat2 must have the same dtype`);
-  }
-  checkDtypes("addmm_impl_cpu_", mat1, mat2);
+  checkDtypes("addmm", mat1, mat2);
+  if (self.dtype !== mat1.dtype) throw new RuntimeError("self and mat2 must have the same dtype");
   const m = mat1.sizes[0]!, n = mat2.sizes[1]!;
   const b = checkFactor(self, beta, "beta"), a = checkFactor(self, alpha, "alpha");
   const out = emptyTensor([m, n], mat1.dtype, commonBackend([self, mat1, mat2]));
@@ -360,7 +362,7 @@ function checkLinear(input: Tensor, weight: Tensor, bias: Tensor | null): void {
     if (input.sizes.length === 1) throw new RuntimeError(`size mismatch, got ${n}, ${n}x${kw},${k}`);
     throw new RuntimeError(`mat1 and mat2 shapes cannot be multiplied (${m}x${k} and ${kw}x${n})`);
   }
-  checkDtypes("addmm_impl_cpu_", input, weight);
+  checkDtypes("addmm", input, weight);
   if (bias !== null) {
     if (bias.dtype !== input.dtype) throw new RuntimeError("self and mat2 must have the same dtype");
     if (bias.sizes.length > 1 || (bias.sizes.length === 1 && bias.sizes[0] !== n && bias.sizes[0] !== 1)) {
@@ -396,7 +398,10 @@ export const matmuls: Table = {
       return linear(input, weight, bias);
     },
     only: "hidden",
-    node: "AddmmBackward0",
+    node: ([input, , bias]) => {
+      const matrix = (input as Tensor).sizes.length === 2;
+      return bias === null ? (matrix ? "MmBackward0" : "UnsafeViewBackward0") : matrix ? "AddmmBackward0" : "ViewBackward0";
+    },
     saves: { input: "weight", weight: "input" },
     derivative: {
       input: (c) => c.weight.sizes.length === 2 ? c.grad.matmul(c.weight) : c.grad.unsqueeze(-1).mul(c.weight),

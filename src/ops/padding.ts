@@ -161,6 +161,8 @@ export const paddings: Table = {
   pad: [op({
     schema: "pad(Tensor self, int[] pad, str mode='constant', float? value=None) -> Tensor",
     composite: (self: Tensor, pad: Ints, mode: string, value: number | null) => {
+      if (pad.length % 2 !== 0) throw new RuntimeError("Padding length must be divisible by 2");
+      if (pad.length > 2 * self.sizes.length) throw new RuntimeError("Padding length too large");
       if (mode === "constant") return fn.constant_pad_nd!(self, pad, value ?? 0);
       if (value !== null && value !== 0) {
         throw new RuntimeError(`Padding mode "${mode}" doesn't take in value argument`);

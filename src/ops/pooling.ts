@@ -83,7 +83,7 @@ function checkWindows(name: string, self: Tensor, rank: number, w: Windows): voi
     if (p < 0) throw new RuntimeError(`pad must be non-negative, but got pad: ${p}`);
     if (p > w.kernel[i]! / 2) {
       throw new RuntimeError(
-        `pad should be at most half of effective kernel size, but got pad=${p}, kernel_size=${w.kernel[i]} and dilation=${w.dilation[i] ?? 1}`,
+        `pad should be at most half of kernel size, but got pad=${p} and kernel_size=${w.kernel[i]}`,
       );
     }
   });

@@ -112,7 +112,7 @@ function argExtremum(name: "argmax" | "argmin", self: Tensor, dim: number | null
   if (self.dtype === bool) throw new RuntimeError(`"${name}_cpu" not implemented for 'Bool'`);
   if (dim === null) {
     if (self.count === 0) {
-      throw new IndexError(`${name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.`);
+      throw new IndexError(`${name}(): Expected reduction dim to be specified for input.numel() == 0.`);
     }
   } else checkNotEmpty(name, self, [dim]);
   const r = { op: name === "argmax" ? REDUCE_OP.ARGMAX : REDUCE_OP.ARGMIN, compute: accumulation(self.dtype), outDtype: int64 };
@@ -513,7 +513,7 @@ export const reductions: Table = {
       return normOf(self, p, dim, keepdim, dtype);
     },
     only: "method",
-    node: "LinalgVectorNormBackward0",
+    node: "NormBackward1",
     saves: ["self", "result"],
     derivative: { self: (c) => normBackward(c, c.p, c.dim, c.keepdim) },
     doc: "The vector p-norm behind `norm`.",

@@ -100,11 +100,6 @@ function checkTarget(self: Tensor, target: Tensor, weight: Tensor | null): void 
   const rank = self.sizes.length;
   if (rank === 0) throw new RuntimeError("input tensor should be 1D or 2D");
   const [, classes] = classSizes(self.sizes);
-  if (target.dtype !== int64 && target.dtype.name !== "uint8") {
-    throw new RuntimeError(
-      `expected scalar type Long but found ${target.dtype.scalarName} (labels are int64: make them with torch.LongTensor([...]), target.long(), or { dtype: torch.int64 })`,
-    );
-  }
   const wanted = rank === 1 ? [] : [self.sizes[0]!, ...self.sizes.slice(2)];
   if (!sameSizes(target.sizes, wanted)) {
     if (rank <= 2) {
@@ -119,6 +114,9 @@ function checkTarget(self: Tensor, target: Tensor, weight: Tensor | null): void 
     } else if (target.sizes[0] !== wanted[0]) {
       throw new ValueError(`Expected input batch_size (${self.sizes[0]}) to match target batch_size (${target.sizes[0]}).`);
     } else throw new RuntimeError(`size mismatch (got input: ${shapeText(self.sizes)} , target: ${shapeText(target.sizes)}`);
+  }
+  if (target.dtype !== int64 && target.dtype.name !== "uint8") {
+    throw new RuntimeError(`expected scalar type Long but found ${target.dtype.scalarName}`);
   }
   if (weight !== null && (weight.count !== classes || weight.sizes.length !== 1)) {
     throw new RuntimeError(
@@ -217,7 +215,7 @@ interface ElementLoss {
   curvature: (c: Ctx) => Tensor | null;
   /** Is the target differentiable with the opposite sign? */
   symmetric: boolean;
-  node: string;
+  node: RowSpec["node"] & {};
 }
 
 /** Elementwise losses with mean, sum or no reduction. */
@@ -382,7 +380,7 @@ export const losses: Table = {
     backward: "l1_loss_backward",
     curvature: () => null,
     symmetric: true,
-    node: "L1LossBackward0",
+    node: ([, , reduction]) => ["AbsBackward0", "MeanBackward0", "SumBackward0"][reduction as number]!,
   }),
   ...elementLoss({
     name: "smooth_l1_loss",
@@ -465,47 +463,29 @@ export const losses: Table = {
   binary_cross_entropy_with_logits: [op({
     schema:
       "binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor",
-    composite: (self: Tensor, target: Tensor, weight: Tensor | null, pos: Tensor | null, reduction: number) => {
-      let each: Tensor;
-      if (pos === null) each = fn.bce_with_logits!(self, target);
-      else {
-        // log_weight = 1 + (pos_weight - 1) * target
-        const logWeight = pos.sub(1).mul(target).add(1);
-        each = target.rsub(1).mul(self).add(logWeight.mul(fn.softplus!(self.neg(), 1, Infinity)));
-      }
-      if (weight !== null) each = each.mul(weight);
-      return reduction === REDUCTION.NONE ? each : reduction === REDUCTION.MEAN ? each.mean() : each.sum();
+    impl: (self: Tensor, target: Tensor, weight: Tensor | null, pos: Tensor | null, reduction: number) => {
+      const each = pos === null
+        ? binaryIn("bce_with_logits", self, target, self.dtype)
+        : ternaryIn("bce_with_logits_weighted", self, target, pos, self.dtype);
+      const weighted = weight === null ? each : each.mul(weight);
+      return reduction === REDUCTION.NONE ? weighted : reduction === REDUCTION.MEAN ? weighted.mean() : weighted.sum();
+    },
+    saves: ["self", "target", "weight", "pos_weight"],
+    derivative: {
+      self: (c) => logitsGradient(c),
+      target: (c) => {
+        // d loss / d target = -x without pos_weight; with it, (pos - 1) softplus(-x) + ... by the product rule.
+        const scale = logitsScale(c);
+        if (c.pos_weight === null) return scale.mul(c.self).neg();
+        const soft = fn.softplus!(c.self.neg(), 1, Infinity) as Tensor;
+        return scale.mul(c.self.neg().add(c.pos_weight.sub(1).mul(soft)));
+      },
+      weight: "notImplemented",
+      pos_weight: "notImplemented",
     },
     only: "function",
     doc: "Binary cross entropy of logits.",
   })],
-  bce_with_logits: binaryRow({
-    schema: "bce_with_logits(Tensor self, Tensor target) -> Tensor",
-    impl: (self: Tensor, target: Tensor) => binaryIn("bce_with_logits", self, target, self.dtype),
-    plain: true,
-    node: "BinaryCrossEntropyWithLogitsBackward0",
-    saves: ["self", "target"],
-    derivative: {
-      self: (c) => fn.bce_with_logits_backward!(c.grad, c.self, c.target),
-      target: (c) => c.grad.mul(c.self).neg(),
-    },
-    doc: "Binary cross entropy of logits, not reduced.",
-  }),
-  bce_with_logits_backward: binaryRow({
-    schema: "bce_with_logits_backward(Tensor grad_output, Tensor self, Tensor target) -> Tensor",
-    impl: (grad: Tensor, self: Tensor, target: Tensor) => ternaryIn("bce_with_logits_backward", grad, self, target, self.dtype, [1]),
-    plain: true,
-    saves: ["grad_output", "self", "target"],
-    derivative: {
-      grad_output: (c) => c.grad.mul(c.self.sigmoid().sub(c.target)),
-      self: (c) => {
-        const s = c.self.sigmoid();
-        return c.grad.mul(c.grad_output).mul(s.mul(s.rsub(1)));
-      },
-      target: (c) => c.grad.mul(c.grad_output).neg(),
-    },
-    doc: "Gradient of bce_with_logits.",
-  }),
   kl_div: [op({
     schema: "kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor",
     composite: (self: Tensor, target: Tensor, reduction: number, log_target: boolean) => {
@@ -516,6 +496,22 @@ export const losses: Table = {
     doc: "Kullback-Leibler divergence.",
   })],
 };
+
+/** The incoming gradient of each element of binary_cross_entropy_with_logits. */
+function logitsScale(c: Ctx): Tensor {
+  const weighted = c.weight === null ? c.grad : c.grad.mul(c.weight);
+  const n = numelOf(broadcast2(c.sizesOf("self"), c.sizesOf("target")));
+  return c.reduction === REDUCTION.MEAN ? weighted.div(n) : weighted;
+}
+
+/** d loss / d self = sigmoid(x) - y; with pos_weight p: ((p - 1) y + 1) sigmoid(x) - p y. */
+function logitsGradient(c: Ctx): Tensor {
+  const s = c.self.sigmoid();
+  const slope = c.pos_weight === null
+    ? s.sub(c.target)
+    : c.pos_weight.sub(1).mul(c.target).add(1).mul(s).sub(c.pos_weight.mul(c.target));
+  return logitsScale(c).mul(slope);
+}
 
 /** How much each probability's slope counts in the gradient: weight of its target times the reduction's scale. */
 function crossEntropyFactor(c: Ctx): Tensor {

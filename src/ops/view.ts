@@ -387,10 +387,25 @@ export const views: Table = {
     schema: "reshape(Tensor self, int[] shape) -> Tensor",
     composite: (self: Tensor, shape: Sizes) => {
       const size = inferSize(shape, self.count);
-      return viewStrides(self, size) !== null ? self.view(size) : self.contiguous_copy().view(size);
+      return viewStrides(self, size) !== null ? self.reshape_alias(size) : self.contiguous_copy().unsafe_view(size);
     },
     varargs: "shape",
     doc: "The same elements in another shape; a view where possible.",
+  })],
+  reshape_alias: [op({
+    schema: "reshape_alias(Tensor self, int[] size) -> Tensor",
+    view: viewAs,
+    only: "method",
+    derivative: { self: (c) => c.grad.reshape(c.sizesOf("self")) },
+    doc: "The view that reshape gives where it needs no copy.",
+  })],
+  unsafe_view: [op({
+    schema: "unsafe_view(Tensor self, int[] size) -> Tensor",
+    view: viewAs,
+    only: "method",
+    node: "UnsafeViewBackward0",
+    derivative: { self: (c) => c.grad.reshape(c.sizesOf("self")) },
+    doc: "The view of a fresh copy that reshape gives.",
   })],
   reshape_as: [op({
     schema: "reshape_as(Tensor self, Tensor other) -> Tensor",
