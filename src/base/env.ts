@@ -36,7 +36,7 @@ export const runtime: Runtime = detectRuntime();
 
 interface BuiltinModules {
   "node:fs": typeof import("node:fs");
-  "node:path": typeof import("node:path");
+  "node:url": typeof import("node:url");
   "node:zlib": typeof import("node:zlib");
   "node:worker_threads": typeof import("node:worker_threads");
   "node:v8": typeof import("node:v8");
@@ -73,6 +73,14 @@ export function mayConnect(hostName: string): boolean {
 /** The command line after the script's name; empty where there is none. */
 export function commandLine(): string[] {
   return host.process?.argv?.slice(2) ?? [];
+}
+
+/** Whether the module with this `import.meta` is the program that was started, not one that was imported. */
+export function isMain(meta: ImportMeta): boolean {
+  const main = (meta as { main?: boolean }).main; // Deno, Bun, Node 24
+  if (main !== undefined) return main;
+  const script = host.process?.argv?.[1], url = builtinModule("node:url");
+  return script !== undefined && url !== undefined && meta.url === url.pathToFileURL(script).href;
 }
 
 /** One of the program's two output streams, as far as a progress bar needs to know it. */

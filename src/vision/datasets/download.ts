@@ -38,7 +38,6 @@ export function downloadFile(job: Download): void {
   if (!hasSyncHttp()) {
     throw new RuntimeError(`Error downloading ${name}: this runtime cannot download synchronously`);
   }
-  makeDirectory(job.path.slice(0, Math.max(0, job.path.lastIndexOf("/"))) || ".");
   const failures: string[] = [], { attempts = 3, backoff = 500 } = job;
   for (const url of job.urls) {
     log(`Downloading ${url}`);
@@ -69,6 +68,7 @@ function fetchInto(url: string, part: string, job: Download): void {
   const response = httpGet(url, { headers, timeout: job.timeout ?? 20_000 });
   try {
     const start = startOf(response, have, part), length = contentLength(response);
+    makeDirectory(part.slice(0, Math.max(0, part.lastIndexOf("/"))) || "."); // only now that there is something to put into it
     const total = length === undefined ? undefined : start + length;
     const received = receive(response, part, start, (n) => job.onProgress?.(n, total));
     if (total !== undefined && received < total) {
