@@ -38,6 +38,8 @@ function elementType(p: Param, input: boolean): string {
       return "Device | string";
     case "Generator":
       return "Generator";
+    case "Index":
+      return "Index";
     default:
       return "unknown";
   }
@@ -97,7 +99,8 @@ function signature(row: Row, skip: number, out: boolean): string[] {
     const v = params.findIndex((p) => p.name === row.varargs);
     if (v >= 0) {
       const before = params.slice(0, v).map((p) => `${named(p)}: ${paramType(p)}`);
-      const element = params[v]!.type === "Tensor" ? "Tensor" : "number";
+      const type = params[v]!.type;
+      const element = type === "Tensor" || type === "Index" ? type : "number";
       lines.push(`(${[...before, `...${named(params[v]!)}: ${element}[]`].join(", ")}): ${result};`);
       if (bag) lines.push(`(${[...before, `...${named(params[v]!)}: (${element} | ${bag})[]`].join(", ")}): ${result};`);
     }
@@ -133,6 +136,7 @@ function functionsFile(home: string): string {
     'import type { Generator } from "../base/generator.ts";',
     'import type { PyFloat, Scalar } from "../base/scalar.ts";',
     'import { fn } from "../dispatch/functions.ts";',
+    'import type { Index } from "../ops/index_args.ts";',
     'import type { Tensor } from "../tensor.ts";',
     'import "../ops/table.ts";',
     "",
@@ -166,6 +170,7 @@ function methodsFile(): string {
     'import type { DType } from "../base/dtype.ts";',
     'import type { Generator } from "../base/generator.ts";',
     'import type { PyFloat, Scalar } from "../base/scalar.ts";',
+    'import type { Index } from "../ops/index_args.ts";',
     'import type { TensorApi } from "../ops/tensor_api.ts";',
     'import type { Tensor } from "../tensor.ts";',
     "",

@@ -21,7 +21,9 @@ installStateTensors(
     return wrapStorage(storage, uint8, [bytes.length], bytes.length);
   },
   (state) => {
-    if (!(state instanceof Tensor)) throw new TypeError(`expected a torch.ByteTensor, but got ${pythonType(state)}`);
+    if (!(state instanceof Tensor)) {
+      throw new TypeError(`expected a torch.ByteTensor, but got ${pythonType(state)}`);
+    }
     if (state.dtype !== uint8 || state.device.type !== "cpu" || !state.packed) {
       throw new TypeError("RNG state must be a torch.ByteTensor");
     }

@@ -7,6 +7,7 @@ import type { DType } from "../base/dtype.ts";
 import type { Generator } from "../base/generator.ts";
 import type { PyFloat, Scalar } from "../base/scalar.ts";
 import { fn } from "../dispatch/functions.ts";
+import type { Index } from "../ops/index_args.ts";
 import type { Tensor } from "../tensor.ts";
 import "../ops/table.ts";
 
@@ -1700,8 +1701,8 @@ export const index_fill: {
  * @see https://pytorch.org/docs/stable/generated/torch.index_put.html
  */
 export const index_put: {
-  (input: Tensor, indices: unknown, values: Tensor | Scalar, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
-  (input: Tensor, indices: unknown, values: Tensor | Scalar, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, indices: readonly Index[], values: Tensor | Scalar, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, indices: readonly Index[], values: Tensor | Scalar, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
 } = fn.index_put as never;
 /** In-place form of `index_reduce`. */
 export const index_reduce_: {
@@ -2496,11 +2497,12 @@ export const nextafter: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.nextafter as never;
 /**
- * The coordinates of the elements that are not zero: one row each, or one tensor for each dimension.
+ * The coordinates of the elements that are not zero, one row each.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.nonzero.html
  */
 export const nonzero: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
   (input: Tensor, options?: { as_tuple?: boolean }): any;
 } = fn.nonzero as never;
 /**
@@ -3520,11 +3522,13 @@ export const unflatten: {
   (input: Tensor, dim: number, sizes: readonly number[], options?: { out?: Tensor | null }): Tensor;
 } = fn.unflatten as never;
 /**
- * The distinct elements, or slices along `dim`, in order; on request where each went and how many there were.
+ * The distinct elements, or slices along `dim`, in order.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.unique.html
  */
 export const unique: {
+  (input: Tensor, options?: { sorted?: boolean; dim?: number | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, sorted?: boolean, options?: { sorted?: boolean; dim?: number | null; out?: Tensor | null }): Tensor;
   (input: Tensor, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   (input: Tensor, sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
 } = fn.unique as never;
@@ -3534,6 +3538,7 @@ export const unique: {
  * @see https://pytorch.org/docs/stable/generated/torch.unique_consecutive.html
  */
 export const unique_consecutive: {
+  (input: Tensor, options?: { dim?: number | null; out?: Tensor | null }): Tensor;
   (input: Tensor, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   (input: Tensor, return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
 } = fn.unique_consecutive as never;

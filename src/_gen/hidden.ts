@@ -7,6 +7,7 @@ import type { DType } from "../base/dtype.ts";
 import type { Generator } from "../base/generator.ts";
 import type { PyFloat, Scalar } from "../base/scalar.ts";
 import { fn } from "../dispatch/functions.ts";
+import type { Index } from "../ops/index_args.ts";
 import type { Tensor } from "../tensor.ts";
 import "../ops/table.ts";
 
@@ -51,11 +52,11 @@ export const _masked_scatter: {
   (input: Tensor, mask: Tensor, source: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn._masked_scatter as never;
 /**
- * The coordinates of the elements that are not zero.
+ * The coordinates of the elements that are not zero, one row for each dimension.
  */
-export const _nonzero: {
-  (input: Tensor, as_rows: boolean, options?: { out?: Tensor | null }): Tensor;
-} = fn._nonzero as never;
+export const _nonzero_rows: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn._nonzero_rows as never;
 /**
  * exp(x) / sum(exp(x)) along a dimension.
  */

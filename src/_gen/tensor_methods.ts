@@ -6,6 +6,7 @@ import type { Device } from "../base/device.ts";
 import type { DType } from "../base/dtype.ts";
 import type { Generator } from "../base/generator.ts";
 import type { PyFloat, Scalar } from "../base/scalar.ts";
+import type { Index } from "../ops/index_args.ts";
 import type { TensorApi } from "../ops/tensor_api.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -986,9 +987,9 @@ export interface TensorMethods extends TensorApi {
    *
    * @see https://pytorch.org/docs/stable/generated/torch.index.html
    */
-  index(indices: readonly unknown[], options?: { out?: Tensor | null }): Tensor;
-  index(...indices: number[]): Tensor;
-  index(...indices: (number | { out?: Tensor | null })[]): Tensor;
+  index(indices: readonly Index[], options?: { out?: Tensor | null }): Tensor;
+  index(...indices: Index[]): Tensor;
+  index(...indices: (Index | { out?: Tensor | null })[]): Tensor;
   /**
    * A copy with the slices of `source`, scaled by `alpha`, added at the indices along a dimension.
    *
@@ -1018,15 +1019,15 @@ export interface TensorMethods extends TensorApi {
    *
    * @see https://pytorch.org/docs/stable/generated/torch.index_put.html
    */
-  index_put(indices: unknown, values: Tensor | Scalar, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
-  index_put(indices: unknown, values: Tensor | Scalar, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  index_put(indices: readonly Index[], values: Tensor | Scalar, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  index_put(indices: readonly Index[], values: Tensor | Scalar, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
   /**
    * Python's `self[...] = values`, with the indices in an array; with `accumulate` adds them instead.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.index_put_.html
    */
-  index_put_(indices: unknown, values: unknown, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
-  index_put_(indices: unknown, values: unknown, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  index_put_(indices: readonly Index[], values: Tensor | Scalar, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
+  index_put_(indices: readonly Index[], values: Tensor | Scalar, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
   /**
    * A copy with the slices of `source` reduced into the indices: prod, mean, amax or amin.
    *
@@ -1588,10 +1589,11 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `nextafter`. */
   nextafter_(other: Tensor): this;
   /**
-   * The coordinates of the elements that are not zero: one row each, or one tensor for each dimension.
+   * The coordinates of the elements that are not zero, one row each.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.nonzero.html
    */
+  nonzero(options?: { out?: Tensor | null }): Tensor;
   nonzero(options?: { as_tuple?: boolean }): any;
   /**
    * A norm over the given dimensions, by default the Frobenius norm.
@@ -2273,10 +2275,12 @@ export interface TensorMethods extends TensorApi {
   uniform_(options?: { from?: number | PyFloat; to?: number | PyFloat; generator?: Generator | null }): Tensor;
   uniform_(from?: number | PyFloat, to?: number | PyFloat, options?: { from?: number | PyFloat; to?: number | PyFloat; generator?: Generator | null }): Tensor;
   /**
-   * The distinct elements, or slices along `dim`, in order; on request where each went and how many there were.
+   * The distinct elements, or slices along `dim`, in order.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.unique.html
    */
+  unique(options?: { sorted?: boolean; dim?: number | null; out?: Tensor | null }): Tensor;
+  unique(sorted?: boolean, options?: { sorted?: boolean; dim?: number | null; out?: Tensor | null }): Tensor;
   unique(options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   unique(sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   /**
@@ -2284,6 +2288,7 @@ export interface TensorMethods extends TensorApi {
    *
    * @see https://pytorch.org/docs/stable/generated/torch.unique_consecutive.html
    */
+  unique_consecutive(options?: { dim?: number | null; out?: Tensor | null }): Tensor;
   unique_consecutive(options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   unique_consecutive(return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   /**

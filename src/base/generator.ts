@@ -25,7 +25,16 @@ const WORDS = STATE_BYTES / 4 - AT.state * 2;
  * The layout of `get_state()` (ATen/CPUGeneratorImpl.cpp). Its last 8 bytes are a float32 normal that the CPU does not
  * use; states of old versions are without them.
  */
-const LEGACY = { bytes: 5056, old: 5048, left: 8, seeded: 12, next: 16, state: 24, normalY: 5024, hasNormal: 5040 } as const;
+const LEGACY = {
+  bytes: 5056,
+  old: 5048,
+  left: 8,
+  seeded: 12,
+  next: 16,
+  state: 24,
+  normalY: 5024,
+  hasNormal: 5040,
+} as const;
 
 /** What a new `torch.Generator()` is seeded with (c10::detail default_rng_seed_val). */
 const DEFAULT_SEED = 67280421310721n;
@@ -60,14 +69,17 @@ function view(bytes: Uint8Array): DataView {
 /** A seed as 64 unsigned bits: negative ones wrap, as in PyTorch. */
 function seedBits(seed: number | bigint): bigint {
   if (typeof seed !== "bigint" && !Number.isInteger(seed)) {
-    throw new RuntimeError(`manual_seed expected a long, but got ${typeof seed === "number" ? "float" : typeof seed}`);
+    throw new RuntimeError(
+      `manual_seed expected a long, but got ${typeof seed === "number" ? "float" : typeof seed}`,
+    );
   }
   const wide = BigInt(seed);
   if (wide < -(1n << 63n) || wide >= U64) throw new RuntimeError("Overflow when unpacking long");
   return BigInt.asUintN(64, wide);
 }
 
-const asSeed = (bits: bigint): number | bigint => bits <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(bits) : bits;
+const asSeed = (bits: bigint): number | bigint =>
+  bits <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(bits) : bits;
 
 /** 53 bits that nobody can foresee (c10::detail::getNonDeterministicRandom). */
 function unpredictableSeed(): bigint {
@@ -203,7 +215,11 @@ export class Generator {
     to.setBigInt64(AT.left * 8, BigInt(left), true);
     to.setBigInt64(AT.next * 8, BigInt(next), true);
     for (let i = 0; i < WORDS; i++) {
-      to.setUint32(AT.state * 8 + i * 4, Number(from.getBigUint64(LEGACY.state + i * 8, true) & 0xffffffffn), true);
+      to.setUint32(
+        AT.state * 8 + i * 4,
+        Number(from.getBigUint64(LEGACY.state + i * 8, true) & 0xffffffffn),
+        true,
+      );
     }
     const cached = from.getInt32(LEGACY.hasNormal, true) !== 0;
     to.setBigInt64(AT.has_normal * 8, cached ? 1n : 0n, true);

@@ -14,7 +14,7 @@ import { Tensor } from "../tensor.ts";
 /** One parameter of a schema. */
 export interface Param {
   readonly name: string;
-  /** `Tensor`, `int`, `float`, `bool`, `Scalar`, `ScalarType`, `Device`, `str`, `Generator`, `Operand`, `Any`. */
+  /** `Tensor`, `int`, `float`, `bool`, `Scalar`, `ScalarType`, `Device`, `str`, `Generator`, `Operand`, `Index`, `Any`. */
   readonly type: string;
   readonly optional: boolean;
   /** `T[]` or `T[n]`. */
@@ -195,7 +195,7 @@ function convert(p: Param, x: unknown): unknown {
   if (!p.list) return scalarMatches(p.type, x) ? convertOne(p.type, x) : FAIL;
   if (Array.isArray(x)) {
     for (const v of x) {
-      if (v === null || v === undefined) { if (p.type !== "Tensor" && p.type !== "Any") return FAIL; }
+      if (v === null || v === undefined) { if (p.type !== "Tensor" && p.type !== "Index") return FAIL; }
       else if (!scalarMatches(p.type, v)) return FAIL;
     }
     if (p.type === "int" || p.type === "float") {
@@ -239,7 +239,7 @@ export function bind(
     if (!p.keywordOnly && pos < args.length) {
       given = args[pos];
       has = true;
-      if (p.type === "Any" && p.name === varargs) {
+      if (p.type === "Index" && p.name === varargs) {
         given = args.slice(pos);
         pos = args.length - 1;
       } else if (p.list && p.name === varargs && !Array.isArray(given) && !ArrayBuffer.isView(given) && (pos > 0 || typeof given === "number" || typeof given === "bigint")) {
@@ -265,7 +265,7 @@ export function bind(
     }
     if (!has || given === undefined) {
       if (p.hasDefault) values[i] = p.default;
-      else if (p.type === "Any" && p.name === varargs) values[i] = [];
+      else if (p.type === "Index" && p.name === varargs) values[i] = [];
       else if (p.optional && p.keywordOnly) values[i] = null;
       else if (has && p.optional) values[i] = null;
       else {
@@ -317,7 +317,7 @@ function publicName(name: string): string {
 
 /** A parameter's type in PyTorch's error texts. */
 function typeText(p: Param): string {
-  const one = p.type === "Operand" || p.type === "Tensor"
+  const one = p.type === "Operand" || p.type === "Tensor" || p.type === "Index"
     ? "Tensor"
     : p.type === "Scalar"
     ? "Number"

@@ -44,15 +44,25 @@ function uniqueOfAll(self: Tensor, consecutive: boolean, inverse: boolean, count
   const times = emptyTensor(counts ? [n] : [0], int64, backend);
   if (n === 0 || !backend.hasData) return [values, places, times];
   const found = emptyTensor([], int64, backend);
-  begin(UNIQUE, backend).i(0).i(self.dtype.code).b(consecutive).p(packed(self)).p(values).p(inverse ? places : null)
+  begin(UNIQUE, backend).i(0).i(self.dtype.code).b(consecutive).p(packed(self)).p(values).p(
+    inverse ? places : null,
+  )
     .p(counts ? times : null).p(found).i(n).runWithScratch();
   const count = Number(found.item());
   return [head(values, count), places, counts ? head(times, count) : times];
 }
 
 /** The distinct slices along `dim`. */
-function uniqueAlong(self: Tensor, dim: number, consecutive: boolean, inverse: boolean, counts: boolean): Unique {
-  if (self.sizes.length === 0) throw new IndexError(`Dimension specified as ${dim} but tensor has no dimensions`);
+function uniqueAlong(
+  self: Tensor,
+  dim: number,
+  consecutive: boolean,
+  inverse: boolean,
+  counts: boolean,
+): Unique {
+  if (self.sizes.length === 0) {
+    throw new IndexError(`Dimension specified as ${dim} but tensor has no dimensions`);
+  }
   const d = wrapDim(dim, self.sizes.length);
   if (self.dtype.kind === Kind.complex) refuse("unique_dim", self.dtype);
   const backend = self.storage.backend;
@@ -67,17 +77,28 @@ function uniqueAlong(self: Tensor, dim: number, consecutive: boolean, inverse: b
     return [self.clone(), emptyTensor([0], int64, backend), emptyTensor([0], int64, backend)];
   }
   if (zeros !== 0) {
-    throw new RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied");
+    throw new RuntimeError(
+      "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied",
+    );
   }
   // PyTorch swaps dimensions here, which decides the order in which the elements of two slices are compared.
   const rows = packed(self.transpose(d, 0));
   const order = emptyTensor([n], int64, backend);
-  const places = emptyTensor(inverse ? [n] : [0], int64, backend), times = emptyTensor(counts ? [n] : [0], int64, backend);
+  const places = emptyTensor(inverse ? [n] : [0], int64, backend),
+    times = emptyTensor(counts ? [n] : [0], int64, backend);
   const found = emptyTensor([], int64, backend);
-  begin(UNIQUE_ROWS, backend).i(0).i(self.dtype.code).b(consecutive).p(rows).p(order).p(inverse ? places : null)
+  begin(UNIQUE_ROWS, backend).i(0).i(self.dtype.code).b(consecutive).p(rows).p(order).p(
+    inverse ? places : null,
+  )
     .p(counts ? times : null).p(found).i(n).i(rows.count / n).runWithScratch();
   const count = backend.hasData ? Number(found.item()) : n;
   return [self.index_select(d, head(order, count)), places, counts ? head(times, count) : times];
+}
+
+function unique(self: Tensor, inverse: boolean, counts: boolean, dim: number | null): Unique {
+  return dim === null
+    ? fn._unique2!(self, true, inverse, counts)
+    : fn.unique_dim!(self, dim, true, inverse, counts);
 }
 
 /** What Python's `torch.unique` returns: a tensor, or as many as were asked for. */
@@ -103,7 +124,8 @@ function bincount(self: Tensor, weights: Tensor | null, minlength: number): Tens
   const dtype = weights === null ? int64 : weights.dtype === float32 ? float32 : float64;
   const out = emptyTensor([bins], dtype, backend);
   const w = weights === null ? null : packedAs(weights, dtype);
-  begin(BINCOUNT, backend).i(self.dtype.code).i(dtype.code).p(packed(self)).p(w).p(out).i(self.count).i(bins).run();
+  begin(BINCOUNT, backend).i(self.dtype.code).i(dtype.code).p(packed(self)).p(w).p(out).i(self.count).i(bins)
+    .run();
   return out;
 }
 
@@ -119,10 +141,14 @@ const rangeText = (low: number, high: number): string => `[${streamed(low)}, ${s
 
 function histc(self: Tensor, bins: number, min: number, max: number): Tensor {
   if (!isReal(self.dtype)) refuse("histogram_cpu", self.dtype);
-  if (bins <= 0) throw new RuntimeError(`torch.histogram(): bins must be > 0, but got ${bins} for dimension 0`);
+  if (bins <= 0) {
+    throw new RuntimeError(`torch.histogram(): bins must be > 0, but got ${bins} for dimension 0`);
+  }
   let [low, high] = min === max ? extent(self) : [min, max];
   if (low === high && min === max && self.count === 0) [low, high] = [min, max];
-  if (!isFiniteRange(low, high)) throw new RuntimeError(`torch.histc: range of ${rangeText(low, high)} is not finite`);
+  if (!isFiniteRange(low, high)) {
+    throw new RuntimeError(`torch.histc: range of ${rangeText(low, high)} is not finite`);
+  }
   if (low > high) throw new RuntimeError("torch.histc: max must be larger than min");
   if (low === high) {
     low -= 1;
@@ -130,7 +156,8 @@ function histc(self: Tensor, bins: number, min: number, max: number): Tensor {
   }
   const backend = self.storage.backend;
   const out = emptyTensor([bins], self.dtype, backend);
-  begin(HISTC, backend).i(self.dtype.code).p(packed(self)).p(null).p(out).i(self.count).i(bins).d(low).d(high).run();
+  begin(HISTC, backend).i(self.dtype.code).p(packed(self)).p(null).p(out).i(self.count).i(bins).d(low).d(high)
+    .run();
   return out;
 }
 
@@ -142,9 +169,9 @@ function checkHistogram(self: Tensor, edges: Tensor | null, bins: number, weight
   if (edges !== null) {
     if (edges.dtype !== self.dtype) {
       fail(
-        `input tensor and bins tensors should have the same dtype, but got input with dtype ${name(self.dtype)} and bins for dimension 0 with dtype ${
-          name(edges.dtype)
-        }`,
+        `input tensor and bins tensors should have the same dtype, but got input with dtype ${
+          name(self.dtype)
+        } and bins for dimension 0 with dtype ${name(edges.dtype)}`,
       );
     }
     if (edges.sizes.length !== 1) {
@@ -153,7 +180,9 @@ function checkHistogram(self: Tensor, edges: Tensor | null, bins: number, weight
       );
     }
     if (edges.count === 0) {
-      fail("bins tensor should have at least 1 element, but got 0 elements in the bins tensor for dimension 0");
+      fail(
+        "bins tensor should have at least 1 element, but got 0 elements in the bins tensor for dimension 0",
+      );
     }
   }
   if (weight !== null) {
@@ -172,7 +201,9 @@ function checkHistogram(self: Tensor, edges: Tensor | null, bins: number, weight
       );
     }
   }
-  if (bins <= 0) throw new RuntimeError(`torch.histogram(): bins must be > 0, but got ${bins} for dimension 0`);
+  if (bins <= 0) {
+    throw new RuntimeError(`torch.histogram(): bins must be > 0, but got ${bins} for dimension 0`);
+  }
   if (!isReal(self.dtype)) refuse("histogramdd", self.dtype);
 }
 
@@ -189,7 +220,9 @@ function equalEdges(self: Tensor, bins: number, range: readonly number[] | null)
   }
   if (low > high) {
     throw new RuntimeError(
-      `torch.histogramdd: min should not exceed max, but got min ${streamed(low)} max ${streamed(high)} for dimension 0`,
+      `torch.histogramdd: min should not exceed max, but got min ${streamed(low)} max ${
+        streamed(high)
+      } for dimension 0`,
     );
   }
   if (low === high) {
@@ -252,12 +285,19 @@ function repeatedIndices(repeats: Tensor, outputSize: number | null): Tensor {
   if (repeats.min().item() < 0) throw new RuntimeError("repeats can not be negative");
   const ends = repeats.cumsum(0);
   const total = Number(ends.select(0, -1).item());
-  if (outputSize !== null && outputSize !== total) throw new RuntimeError("allocated size does not match required size");
+  if (outputSize !== null && outputSize !== total) {
+    throw new RuntimeError("allocated size does not match required size");
+  }
   const places = fn.arange!(total, { device: repeats.device });
   return fn.searchsorted!(ends, places, { right: true }).to(repeats.dtype);
 }
 
-function repeatInterleave(self: Tensor, repeats: Tensor, dim: number | null, outputSize: number | null): Tensor {
+function repeatInterleave(
+  self: Tensor,
+  repeats: Tensor,
+  dim: number | null,
+  outputSize: number | null,
+): Tensor {
   const x = dim === null ? self.flatten() : self;
   const d = dim === null ? 0 : wrapDim(dim, x.sizes.length);
   const n = x.sizes[d] ?? 1;
@@ -280,7 +320,8 @@ export const counting: Table = {
     doc: "The distinct elements in order.",
   })],
   unique_dim: [op({
-    schema: `unique_dim(Tensor self, int dim, bool sorted=True, ${UNIQUE_OPTIONS}) -> (Tensor, Tensor, Tensor)`,
+    schema:
+      `unique_dim(Tensor self, int dim, bool sorted=True, ${UNIQUE_OPTIONS}) -> (Tensor, Tensor, Tensor)`,
     impl: (self: Tensor, dim: number, _sorted: boolean, inverse: boolean, counts: boolean) =>
       uniqueAlong(self, dim, false, inverse, counts),
     only: "hidden",
@@ -295,22 +336,33 @@ export const counting: Table = {
     derivative: { self: "notImplemented" },
     doc: "The elements or slices that differ from the one before.",
   })],
-  unique: [op({
-    schema: `unique(Tensor self, bool sorted=True, ${UNIQUE_OPTIONS}, int? dim=None) -> Any`,
-    composite: (self: Tensor, sorted: boolean, inverse: boolean, counts: boolean, dim: number | null) =>
-      asked(
-        dim === null ? fn._unique2!(self, sorted, inverse, counts) : fn.unique_dim!(self, dim, sorted, inverse, counts),
-        inverse,
-        counts,
-      ),
-    doc: "The distinct elements, or slices along `dim`, in order; on request where each went and how many there were.",
-  })],
-  unique_consecutive: [op({
-    schema: `unique_consecutive(Tensor self, ${UNIQUE_OPTIONS}, int? dim=None) -> Any`,
-    composite: (self: Tensor, inverse: boolean, counts: boolean, dim: number | null) =>
-      asked(fn._unique_consecutive!(self, inverse, counts, dim), inverse, counts),
-    doc: "The first of each run of equal elements, or slices along `dim`.",
-  })],
+  unique: [
+    op({
+      schema: "unique(Tensor self, bool sorted=True, *, int? dim=None) -> Tensor",
+      composite: (self: Tensor, _sorted: boolean, dim: number | null) => unique(self, false, false, dim)[0],
+      doc: "The distinct elements, or slices along `dim`, in order.",
+    }),
+    op({
+      schema: `unique.options(Tensor self, bool sorted=True, ${UNIQUE_OPTIONS}, int? dim=None) -> Any`,
+      composite: (self: Tensor, _sorted: boolean, inverse: boolean, counts: boolean, dim: number | null) =>
+        asked(unique(self, inverse, counts, dim), inverse, counts),
+      doc:
+        "The distinct elements, or slices along `dim`, in order; on request where each went and how many there were.",
+    }),
+  ],
+  unique_consecutive: [
+    op({
+      schema: "unique_consecutive(Tensor self, *, int? dim=None) -> Tensor",
+      composite: (self: Tensor, dim: number | null) => fn._unique_consecutive!(self, false, false, dim)[0],
+      doc: "The first of each run of equal elements, or slices along `dim`.",
+    }),
+    op({
+      schema: `unique_consecutive.options(Tensor self, ${UNIQUE_OPTIONS}, int? dim=None) -> Any`,
+      composite: (self: Tensor, inverse: boolean, counts: boolean, dim: number | null) =>
+        asked(fn._unique_consecutive!(self, inverse, counts, dim), inverse, counts),
+      doc: "The first of each run; on request where each element went and how long the runs were.",
+    }),
+  ],
   bincount: [op({
     schema: "bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor",
     impl: bincount,
@@ -319,7 +371,8 @@ export const counting: Table = {
   histc: [op({
     schema: "histc(Tensor self, int bins=100, float min=0, float max=0) -> Tensor",
     impl: histc,
-    doc: "Counts of the elements in equal steps between `min` and `max`, or between the smallest and the largest.",
+    doc:
+      "Counts of the elements in equal steps between `min` and `max`, or between the smallest and the largest.",
   })],
   histogram: [
     op({
@@ -335,7 +388,13 @@ export const counting: Table = {
     op({
       schema:
         "histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)",
-      impl: (self: Tensor, bins: number, range: readonly number[] | null, weight: Tensor | null, density: boolean) => {
+      impl: (
+        self: Tensor,
+        bins: number,
+        range: readonly number[] | null,
+        weight: Tensor | null,
+        density: boolean,
+      ) => {
         checkHistogram(self, null, bins, weight);
         return histogram(self, equalEdges(self, bins, range), weight, density);
       },

@@ -33,7 +33,9 @@ function checkProbability(p: number): void {
 /** Noise and scale go together only in floating point. */
 function checkDtype(self: Tensor): void {
   if (self.dtype.kind < Kind.float) {
-    throw new RuntimeError(`result type Float can't be cast to the desired output type ${self.dtype.scalarName}`);
+    throw new RuntimeError(
+      `result type Float can't be cast to the desired output type ${self.dtype.scalarName}`,
+    );
   }
   if (self.dtype.kind === Kind.complex) {
     throw new RuntimeError(`"bernoulli_scalar_cpu_" not implemented for '${self.dtype.scalarName}'`);
@@ -63,7 +65,8 @@ function maskedBackward(grad: Tensor, mask: Tensor, p: number): Tensor {
   const out = emptyTensor(grad.sizes, grad.dtype, backend);
   if (out.count === 0 || !backend.hasData) return out;
   if (grad.count >= 1 << 15) backend.expectWork();
-  begin(DROPOUT_BACKWARD, backend).i(0).i(grad.dtype.code).p(packed(grad)).p(out).p(mask).i(grad.count).d(p).run();
+  begin(DROPOUT_BACKWARD, backend).i(0).i(grad.dtype.code).p(packed(grad)).p(out).p(mask).i(grad.count).d(p)
+    .run();
   return out;
 }
 
@@ -112,13 +115,20 @@ function pair(name: string, kind: Kind4, doc: string): Table {
   return { [name]: [row(false)], [`${name}_`]: [row(true)] };
 }
 
-function rrelu(self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, g: Generator | null): Tensor {
+function rrelu(
+  self: Tensor,
+  noise: Tensor,
+  lower: Scalar,
+  upper: Scalar,
+  training: boolean,
+  g: Generator | null,
+): Tensor {
   const lo = toNumber(lower), hi = toNumber(upper);
   if (!sameSizes(self.sizes, noise.sizes)) {
     throw new RuntimeError(
-      `noise tensor shape must match self tensor shape. Got self.shape = ${shapeText(self.sizes)} noise.shape = ${
-        shapeText(noise.sizes)
-      }`,
+      `noise tensor shape must match self tensor shape. Got self.shape = ${
+        shapeText(self.sizes)
+      } noise.shape = ${shapeText(noise.sizes)}`,
     );
   }
   if (!training) return withParams("leaky_relu", self, [(lo + hi) / 2]);
@@ -130,9 +140,12 @@ function rrelu(self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, traini
   if (self.count === 0 || !backend.hasData) return emptyTensor(self.sizes, self.dtype, backend);
   const input = onCpu(self);
   const out = emptyTensor(self.sizes, self.dtype, cpuBackend);
-  const drawn = noise.packed && noise.storage.backend === cpuBackend ? noise : emptyTensor(self.sizes, self.dtype, cpuBackend);
+  const drawn = noise.packed && noise.storage.backend === cpuBackend
+    ? noise
+    : emptyTensor(self.sizes, self.dtype, cpuBackend);
   const state = stateOf(g, self);
-  begin(RRELU, cpuBackend).i(state).i(self.dtype.code).p(input).p(out).p(drawn).i(self.count).d(lo).d(hi).run();
+  begin(RRELU, cpuBackend).i(state).i(self.dtype.code).p(input).p(out).p(drawn).i(self.count).d(lo).d(hi)
+    .run();
   if (drawn !== noise) copyInto(noise, drawn);
   return deliver(onDeviceOf(self, out));
 }
@@ -157,7 +170,9 @@ export const dropouts: Table = {
     // PyTorch's CPU dropout multiplies by noise.
     node: "MulBackward0",
     saves: ["result1"],
-    derivative: { input: (c) => c.train === false ? c.grad : fn.native_dropout_backward!(c.grad, c.result1, c.p) },
+    derivative: {
+      input: (c) => c.train === false ? c.grad : fn.native_dropout_backward!(c.grad, c.result1, c.p),
+    },
     doc: "Dropout in one pass, and the mask of what was kept.",
   })],
   native_dropout_backward: [op({
@@ -220,7 +235,7 @@ export const dropouts: Table = {
     schema:
       "rrelu_(Tensor self, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=False, Generator? generator=None) -> Tensor",
     composite: (self: Tensor, lower: Scalar, upper: Scalar, training: boolean, g: Generator | null) =>
-      self.rrelu_with_noise_(fn.empty_like!(self), lower, upper, training, { generator: g }),
+      self.rrelu_with_noise_(fn.empty_like!(self), lower, upper, training, g),
     only: "function",
     doc: "The randomized leaky ReLU in place.",
   })],

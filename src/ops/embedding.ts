@@ -7,7 +7,14 @@ import { BAG_MODE } from "../_gen/kernels.ts";
 import { type DType, int32, int64, Kind } from "../base/dtype.ts";
 import { IndexError, RuntimeError, warnOnce } from "../base/errors.ts";
 import { fn } from "../dispatch/functions.ts";
-import { checkInternalOverlap, commonBackend, emptyTensor, packed, packedAs, runCopy } from "../dispatch/iterator.ts";
+import {
+  checkInternalOverlap,
+  commonBackend,
+  emptyTensor,
+  packed,
+  packedAs,
+  runCopy,
+} from "../dispatch/iterator.ts";
 import { begin, kernel } from "../dispatch/launch.ts";
 import { type Ctx, op, type Table } from "../dispatch/op.ts";
 import type { Tensor } from "../tensor.ts";
@@ -31,7 +38,12 @@ function checkIndices(name: string, argument: string, indices: Tensor): void {
 }
 
 function warnSparse(name: string, sparse: boolean): void {
-  if (sparse) warnOnce("UserWarning", `${name}(): sparse=True has no effect: the gradient of weight is a dense tensor.`);
+  if (sparse) {
+    warnOnce(
+      "UserWarning",
+      `${name}(): sparse=True has no effect: the gradient of weight is a dense tensor.`,
+    );
+  }
 }
 
 function embedding(weight: Tensor, indices: Tensor): Tensor {
@@ -42,14 +54,22 @@ function embedding(weight: Tensor, indices: Tensor): Tensor {
 }
 
 /** The gradient of an embedding's weight: rows of `grad` added up where their indices say. */
-function embeddingBackward(grad: Tensor, indices: Tensor, rows: number, padding: number, scale: boolean): Tensor {
+function embeddingBackward(
+  grad: Tensor,
+  indices: Tensor,
+  rows: number,
+  padding: number,
+  scale: boolean,
+): Tensor {
   const backend = grad.storage.backend;
   const d = grad.sizes.at(-1)!;
   const out = emptyTensor([rows, d], grad.dtype, backend);
   if (out.count === 0 || !backend.hasData) return out;
   const at = packed(indices);
   if (grad.count >= 1 << 14) backend.expectWork();
-  begin(EMBEDDING_BACKWARD, backend).i(0).i(grad.dtype.code).i(at.dtype.code).p(packed(grad)).p(at).p(out).i(at.count)
+  begin(EMBEDDING_BACKWARD, backend).i(0).i(grad.dtype.code).i(at.dtype.code).p(packed(grad)).p(at).p(out).i(
+    at.count,
+  )
     .i(rows).i(d).i(padding).b(scale).p(null).d(0).d(0).runWithScratch();
   return out;
 }
@@ -76,7 +96,9 @@ function embeddingRenorm(weight: Tensor, indices: Tensor, maxNorm: number, normT
   const [v, d] = weight.sizes as [number, number];
   checkedIndex(
     () =>
-      begin(EMBEDDING_RENORM, backend).i(0).i(weight.dtype.code).i(at.dtype.code).p(null).p(at).p(null).i(at.count).i(v)
+      begin(EMBEDDING_RENORM, backend).i(0).i(weight.dtype.code).i(at.dtype.code).p(null).p(at).p(null).i(
+        at.count,
+      ).i(v)
         .i(d).i(-1).b(false).p(table).d(maxNorm).d(normType).runWithScratch(),
     () => new IndexError("index out of range in self"),
   );
@@ -117,7 +139,9 @@ function checkBag(
     );
   }
   if (perSample !== null) {
-    if (mode !== BAG_MODE.SUM) throw new RuntimeError("embedding_bag: per_sample_weights only supported with mode='sum'");
+    if (mode !== BAG_MODE.SUM) {
+      throw new RuntimeError("embedding_bag: per_sample_weights only supported with mode='sum'");
+    }
     if (perSample.dtype !== weight.dtype) {
       throw new RuntimeError(
         `Expected tensor for argument #1 'weight' to have the same type as tensor for argument #1 'per_sample_weights'; but type ${
@@ -195,13 +219,18 @@ function bagForward(b: Bag): Tensor[] {
   const backend = b.weight.storage.backend;
   const d = b.weight.sizes[1]!;
   const out = emptyTensor([b.bags, d], b.weight.dtype, backend);
-  const sizes = emptyTensor([b.bags], int64, backend), bagOfIndex = emptyTensor([b.indices.count], int64, backend);
+  const sizes = emptyTensor([b.bags], int64, backend),
+    bagOfIndex = emptyTensor([b.indices.count], int64, backend);
   const maxima = emptyTensor(b.mode === BAG_MODE.MAX ? [b.bags, d] : [0], int64, backend);
   if (!backend.hasData) return [out, bagOfIndex, sizes, maxima];
   if (b.indices.count * d >= 1 << 14) backend.expectWork();
   checkedIndex(() => {
-    const k = begin(EMBEDDING_BAG, backend).i(0).i(b.weight.dtype.code).i(b.indices.dtype.code).i(b.mode).p(b.weight)
-      .p(b.indices).p(b.offsets).p(b.perSample).p(out).p(sizes).p(bagOfIndex).p(b.mode === BAG_MODE.MAX ? maxima : null)
+    const k = begin(EMBEDDING_BAG, backend).i(0).i(b.weight.dtype.code).i(b.indices.dtype.code).i(b.mode).p(
+      b.weight,
+    )
+      .p(b.indices).p(b.offsets).p(b.perSample).p(out).p(sizes).p(bagOfIndex).p(
+        b.mode === BAG_MODE.MAX ? maxima : null,
+      )
       .p(null).p(null).p(null);
     bagSizes(k, b).run();
   }, (index, size, _dim, position) =>
@@ -212,12 +241,20 @@ function bagForward(b: Bag): Tensor[] {
 }
 
 /** Gradients of the weight and of the sample weights. */
-function bagBackward(grad: Tensor, b: Bag, bagOfIndex: Tensor, sizes: Tensor, maxima: Tensor, samples: boolean): Tensor[] {
+function bagBackward(
+  grad: Tensor,
+  b: Bag,
+  bagOfIndex: Tensor,
+  sizes: Tensor,
+  maxima: Tensor,
+  samples: boolean,
+): Tensor[] {
   const backend = grad.storage.backend;
   const out = emptyTensor(b.weight.sizes, grad.dtype, backend);
   const perSample = emptyTensor(samples ? [b.indices.count] : [0], grad.dtype, backend);
   if (!backend.hasData) return [out, perSample];
-  const k = begin(EMBEDDING_BAG_BACKWARD, backend).i(0).i(grad.dtype.code).i(b.indices.dtype.code).i(b.mode).p(b.weight)
+  const k = begin(EMBEDDING_BAG_BACKWARD, backend).i(0).i(grad.dtype.code).i(b.indices.dtype.code).i(b.mode)
+    .p(b.weight)
     .p(b.indices).p(b.offsets).p(b.perSample).p(null).p(sizes).p(bagOfIndex)
     .p(b.mode === BAG_MODE.MAX ? maxima : null).p(packed(grad)).p(out).p(samples ? perSample : null);
   bagSizes(k, b).runWithScratch();
@@ -251,7 +288,9 @@ function oneHot(self: Tensor, classes: number): Tensor {
   }
   if (backend.hasData && self.min().item() < 0) throw new RuntimeError("Class values must be non-negative.");
   const most = backend.hasData ? Number(self.max().item()) : 0;
-  if (classes !== -1 && most >= classes) throw new RuntimeError("Class values must be smaller than num_classes.");
+  if (classes !== -1 && most >= classes) {
+    throw new RuntimeError("Class values must be smaller than num_classes.");
+  }
   const n = classes === -1 ? most + 1 : classes;
   const out = emptyTensor([...self.sizes, n], int64, backend);
   if (backend.hasData) begin(ONE_HOT, backend).p(packed(self)).p(out).i(self.count).i(n).run();
@@ -273,7 +312,13 @@ export const embeddings: Table = {
     saves: ["indices"],
     derivative: {
       weight: (c) =>
-        fn.embedding_dense_backward!(c.grad, c.indices, c.sizesOf("weight")[0]!, c.padding_idx, c.scale_grad_by_freq),
+        fn.embedding_dense_backward!(
+          c.grad,
+          c.indices,
+          c.sizesOf("weight")[0]!,
+          c.padding_idx,
+          c.scale_grad_by_freq,
+        ),
       indices: "nonDifferentiable",
     },
     doc: "Rows of `weight` by index.",
@@ -320,7 +365,8 @@ export const embeddings: Table = {
       indices: "nonDifferentiable",
       offsets: "nonDifferentiable",
     },
-    doc: "Sums, means or maxima of bags of rows; also the bag of each index, the bags' sizes and where maxima came from.",
+    doc:
+      "Sums, means or maxima of bags of rows; also the bag of each index, the bags' sizes and where maxima came from.",
   })],
   _embedding_bag_backward: [op({
     schema:

@@ -31,7 +31,11 @@ export class SliceIndex {
 }
 
 /** `Slice(start, stop, step)`: the elements start, start + step, ... before stop; null leaves a bound open. */
-export function Slice(start: SliceBound = null, stop: SliceBound = null, step: SliceBound = null): SliceIndex {
+export function Slice(
+  start: SliceBound = null,
+  stop: SliceBound = null,
+  step: SliceBound = null,
+): SliceIndex {
   return new SliceIndex(start, stop, step);
 }
 
@@ -42,7 +46,16 @@ export const Ellipsis = "...";
 export type NestedIndex = readonly (number | bigint | boolean | Tensor | NestedIndex)[];
 
 /** One index. Text may be a slice (`"1:3"`, `"::2"`), `"..."`, `"None"`, an integer, or several of them with commas. */
-export type Index = number | bigint | boolean | null | string | SliceIndex | Tensor | NestedIndex | TypedIndex;
+export type Index =
+  | number
+  | bigint
+  | boolean
+  | null
+  | string
+  | SliceIndex
+  | Tensor
+  | NestedIndex
+  | TypedIndex;
 
 type TypedIndex = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | BigInt64Array;
 
@@ -77,7 +90,8 @@ function parseText(text: string): Index {
 function isTuple(list: readonly unknown[]): boolean {
   if (list.length >= 32) return false;
   return list.some((x) =>
-    x === null || typeof x === "string" || x instanceof Tensor || x instanceof SliceIndex || Array.isArray(x) || isTyped(x)
+    x === null || typeof x === "string" || x instanceof Tensor || x instanceof SliceIndex ||
+    Array.isArray(x) || isTyped(x)
   );
 }
 
@@ -85,7 +99,9 @@ function isTuple(list: readonly unknown[]): boolean {
 export function indexItems(given: readonly unknown[]): unknown[] {
   const only = given.length === 1 ? given[0] : undefined;
   const items = Array.isArray(only) && isTuple(only) ? only : given;
-  return items.flatMap((x) => typeof x === "string" ? x.split(",").map((piece) => parseText(piece.trim())) : [x]);
+  return items.flatMap((x) =>
+    typeof x === "string" ? x.split(",").map((piece) => parseText(piece.trim())) : [x]
+  );
 }
 
 /** The shape of nested arrays; PyTorch's error if they are ragged. */
@@ -98,7 +114,12 @@ function nestedSizes(list: readonly unknown[]): number[] {
   return sizes;
 }
 
-function collect(x: unknown, sizes: readonly number[], depth: number, out: (number | bigint | boolean)[]): void {
+function collect(
+  x: unknown,
+  sizes: readonly number[],
+  depth: number,
+  out: (number | bigint | boolean)[],
+): void {
   if (Array.isArray(x) && depth < sizes.length) {
     if (x.length !== sizes[depth]) {
       throw new ValueError(`expected sequence of length ${sizes[depth]} at dim ${depth} (got ${x.length})`);
@@ -203,8 +224,9 @@ export function resolveIndex(self: Tensor, given: readonly unknown[]): Resolved 
     if (item === null) view = view.unsqueeze(dim++);
     else if (item === "...") dim += rank - taken;
     else if (item instanceof SliceIndex) view = applySlice(view, dim++, item);
-    else if (typeof item === "number" || typeof item === "bigint") view = applySelect(view, dim, integer(item), position);
-    else if (typeof item === "boolean") {
+    else if (typeof item === "number" || typeof item === "bigint") {
+      view = applySelect(view, dim, integer(item), position);
+    } else if (typeof item === "boolean") {
       view = view.unsqueeze(dim);
       record(boolIndex(item, self));
     } else {

@@ -22,13 +22,21 @@ type Sizes = readonly number[];
 /** The number of elements that are not zero, and their coordinates: (count, rank), or transposed as one row each. */
 export function nonzero(self: Tensor, asRows: boolean): Tensor {
   const backend = self.storage.backend;
-  if (!backend.hasData) throw new RuntimeError("nonzero(): the number of results of a meta tensor is not known");
+  if (!backend.hasData) {
+    throw new RuntimeError("nonzero(): the number of results of a meta tensor is not known");
+  }
   const rank = self.sizes.length;
-  if (rank > LIMITS.TC_MAX_DIMS) throw new RuntimeError(`nonzero is not supported for tensors with more than ${LIMITS.TC_MAX_DIMS} dimensions`);
+  if (rank > LIMITS.TC_MAX_DIMS) {
+    throw new RuntimeError(
+      `nonzero is not supported for tensors with more than ${LIMITS.TC_MAX_DIMS} dimensions`,
+    );
+  }
   const input = packed(self);
   const count = emptyTensor([], int64, backend);
   const write = (k: typeof NONZERO, out: Tensor | null): void => {
-    const l = begin(k, backend).i(0).i(self.dtype.code).p(input).p(out).p(count).b(asRows).i(rank).list(self.sizes);
+    const l = begin(k, backend).i(0).i(self.dtype.code).p(input).p(out).p(count).b(asRows).i(rank).list(
+      self.sizes,
+    );
     if (k === NONZERO) l.runWithScratch();
     else l.run();
   };
@@ -60,7 +68,9 @@ function expandMasks(self: Tensor, indices: readonly (Tensor | null)[]): (Tensor
       const at = out.length + j;
       if (size !== self.sizes[at]) {
         throw new IndexError(
-          `The shape of the mask ${shapeText(t.sizes)} at index ${j} does not match the shape of the indexed tensor ${
+          `The shape of the mask ${
+            shapeText(t.sizes)
+          } at index ${j} does not match the shape of the indexed tensor ${
             shapeText(self.sizes)
           } at index ${at}`,
         );
@@ -148,8 +158,9 @@ function merged(sizes: Sizes, stridesOf: (i: number) => number[]): Space {
     if (size === 1) continue;
     const strides = stridesOf(i);
     const inner = s.strides.at(-1), n = s.shape.at(-1);
-    if (inner !== undefined && strides.every((x, k) => x === inner[k]! * n!)) s.shape[s.shape.length - 1]! *= size;
-    else {
+    if (inner !== undefined && strides.every((x, k) => x === inner[k]! * n!)) {
+      s.shape[s.shape.length - 1]! *= size;
+    } else {
       s.shape.push(size);
       s.strides.push(strides);
     }
@@ -225,7 +236,12 @@ function isExpandable(sizes: Sizes, to: Sizes): boolean {
 }
 
 /** Writes or adds `values` at an advanced index of `self`, in place. */
-export function putIndex(self: Tensor, given: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): void {
+export function putIndex(
+  self: Tensor,
+  given: readonly (Tensor | null)[],
+  values: Tensor,
+  accumulate: boolean,
+): void {
   const plan = planIndex(self, given);
   if (values.dtype !== self.dtype) {
     throw new RuntimeError(
@@ -234,9 +250,9 @@ export function putIndex(self: Tensor, given: readonly (Tensor | null)[], values
   }
   if (!isExpandable(values.sizes, plan.sizes)) {
     throw new RuntimeError(
-      `shape mismatch: value tensor of shape ${shapeText(values.sizes)} cannot be broadcast to indexing result of shape ${
-        shapeText(plan.sizes)
-      }`,
+      `shape mismatch: value tensor of shape ${
+        shapeText(values.sizes)
+      } cannot be broadcast to indexing result of shape ${shapeText(plan.sizes)}`,
     );
   }
   let from = values.storage.backend === self.storage.backend ? values : values.to(self.device);

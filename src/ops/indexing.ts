@@ -6,17 +6,16 @@
  */
 import { bool, int64, uint8 } from "../base/dtype.ts";
 import { IndexError, RuntimeError, warnOnce } from "../base/errors.ts";
-import { isScalar, type Scalar } from "../base/scalar.ts";
+import type { Scalar } from "../base/scalar.ts";
 import { numelOf, sameSizes, shapeText } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
 import { commonBackend, emptyTensor, packed } from "../dispatch/iterator.ts";
 import { begin, kernel } from "../dispatch/launch.ts";
 import { op, type Table } from "../dispatch/op.ts";
 import { broadcast2 } from "../dispatch/promotion.ts";
-import { pythonType } from "../dispatch/schema.ts";
 import { INDEX_OP } from "../_gen/kernels.ts";
 import { alias, Tensor } from "../tensor.ts";
-import { resolveIndex } from "./index_args.ts";
+import { type Index, resolveIndex } from "./index_args.ts";
 import { getIndex, launchIndex, nonzero, type Plan, putIndex } from "./index_launch.ts";
 import { updatePacked, writable } from "./updating.ts";
 
@@ -28,7 +27,7 @@ type Sizes = readonly number[];
 
 // ---- brackets ------------------------------------------------------------------------------------------------------
 
-function getItem(self: Tensor, indices: readonly unknown[]): Tensor {
+function getItem(self: Tensor, indices: readonly Index[]): Tensor {
   const { view, tensors } = resolveIndex(self, indices);
   if (tensors.length > 0) return fn._index!(view, tensors);
   return view === self ? self.alias() : view;
@@ -42,20 +41,21 @@ function withoutLeadingOnes(value: Tensor): Tensor {
 }
 
 /** A value to assign as a tensor; numbers take the dtype of the place. */
-function valueTensor(self: Tensor, value: unknown): Tensor {
-  if (value instanceof Tensor) return value;
-  if (!isScalar(value)) {
-    throw new TypeError(`can't assign a ${pythonType(value)} to a torch.${self.dtype.scalarName}Tensor`);
-  }
-  return self.new_full([], value as Scalar);
+function valueTensor(self: Tensor, value: Tensor | Scalar): Tensor {
+  return value instanceof Tensor ? value : self.new_full([], value);
 }
 
 /** `self[indices] = value`, or `+=` with `accumulate`. */
-function setItem(self: Tensor, indices: readonly unknown[], given: unknown, accumulate: boolean): Tensor {
+function setItem(
+  self: Tensor,
+  indices: readonly Index[],
+  given: Tensor | Scalar,
+  accumulate: boolean,
+): Tensor {
   const value = valueTensor(self, given);
   const { view, tensors } = resolveIndex(self, indices);
   if (tensors.length > 0) {
-    view._index_put_(tensors, withoutLeadingOnes(value), accumulate);
+    view._index_put_(tensors as Tensor[], withoutLeadingOnes(value), accumulate);
     return self;
   }
   const fitting = sameSizes(value.sizes, view.sizes) || value.sizes.length === 0
@@ -64,15 +64,6 @@ function setItem(self: Tensor, indices: readonly unknown[], given: unknown, accu
   if (accumulate) view.add_(fitting);
   else view.copy_(fitting);
   return self;
-}
-
-/** The index list of index_put: anything that `index` takes, in an array. */
-function indexList(indices: unknown): readonly unknown[] {
-  if (Array.isArray(indices)) return indices;
-  if (indices instanceof Tensor) {
-    throw new TypeError("index_put_(): argument 'indices' (position 1) must be tuple of Tensors, not Tensor");
-  }
-  return [indices];
 }
 
 // ---- flat positions ------------------------------------------------------------------------------------------------
@@ -88,12 +79,16 @@ function flatRange(body: () => void): void {
   } catch (e) {
     const info = (e as { info?: number[] }).info;
     if (!(e instanceof IndexError) || info === undefined) throw e;
-    throw new IndexError(`out of range: tried to access index ${info[0]} on a tensor of ${info[1]} elements.`);
+    throw new IndexError(
+      `out of range: tried to access index ${info[0]} on a tensor of ${info[1]} elements.`,
+    );
   }
 }
 
 function take(self: Tensor, index: Tensor): Tensor {
-  if (index.dtype !== int64) throw new RuntimeError(`take(): Expected a long tensor for index, but got ${index.dtype.scalarName}`);
+  if (index.dtype !== int64) {
+    throw new RuntimeError(`take(): Expected a long tensor for index, but got ${index.dtype.scalarName}`);
+  }
   const backend = commonBackend([self, index]);
   if (self.count === 0 && index.count > 0) throw new IndexError("take(): tried to take from an empty tensor");
   const out = emptyTensor(index.sizes, self.dtype, backend);
@@ -104,7 +99,9 @@ function take(self: Tensor, index: Tensor): Tensor {
 }
 
 function put(self: Tensor, index: Tensor, source: Tensor, accumulate: boolean): Tensor {
-  if (index.dtype !== int64) throw new RuntimeError(`put_(): Expected a long tensor for index, but got ${index.dtype.scalarName}`);
+  if (index.dtype !== int64) {
+    throw new RuntimeError(`put_(): Expected a long tensor for index, but got ${index.dtype.scalarName}`);
+  }
   if (self.dtype !== source.dtype) {
     throw new RuntimeError(
       `put_(): self and source expected to have the same dtype, but got self.dtype = ${self.dtype.scalarName} and source.dtype = ${source.dtype.scalarName}`,
@@ -116,7 +113,9 @@ function put(self: Tensor, index: Tensor, source: Tensor, accumulate: boolean): 
       `put_(): Expected source and index to have the same number of elements, but got source.numel() = ${source.count}, index.numel() = ${index.count}`,
     );
   }
-  if (self.count === 0 && index.count > 0) throw new IndexError("put_(): Tried to put elements into an empty tensor");
+  if (self.count === 0 && index.count > 0) {
+    throw new IndexError("put_(): Tried to put elements into an empty tensor");
+  }
   return updatePacked(self, (out) => {
     const line = alias(out, [out.count], [1], out.offset);
     const values = packed(source).reshape([-1]);
@@ -171,7 +170,9 @@ const widened = (t: Tensor, sizes: Sizes): Tensor => packed(sameSizes(t.sizes, s
 function maskedSelect(self: Tensor, mask: Tensor): Tensor {
   checkMask("masked_select", mask);
   const backend = commonBackend([self, mask]);
-  if (!backend.hasData) throw new RuntimeError("masked_select(): the number of results of a meta tensor is not known");
+  if (!backend.hasData) {
+    throw new RuntimeError("masked_select(): the number of results of a meta tensor is not known");
+  }
   const sizes = broadcast2(mask.sizes, self.sizes);
   const m = widened(mask, sizes), input = widened(self, sizes);
   const count = emptyTensor([], int64, backend);
@@ -180,7 +181,8 @@ function maskedSelect(self: Tensor, mask: Tensor): Tensor {
   begin(MASK_COUNT, backend).i(0).i(self.dtype.code).p(m).p(null).p(null).p(count).i(n).i(0).run();
   const out = emptyTensor([Number(count.item())], self.dtype, backend);
   if (out.count > 0) {
-    begin(MASKED_SELECT, backend).i(0).i(self.dtype.code).p(m).p(input).p(out).p(null).i(n).i(0).runWithScratch();
+    begin(MASKED_SELECT, backend).i(0).i(self.dtype.code).p(m).p(input).p(out).p(null).i(n).i(0)
+      .runWithScratch();
   }
   return out;
 }
@@ -198,7 +200,9 @@ function maskedScatter(self: Tensor, mask: Tensor, source: Tensor): Tensor {
     if (out.count === 0 || !backend.hasData) return;
     const from = packed(source);
     try {
-      begin(MASKED_SCATTER, backend).i(0).i(self.dtype.code).p(m).p(from).p(out).p(null).i(out.count).i(from.count)
+      begin(MASKED_SCATTER, backend).i(0).i(self.dtype.code).p(m).p(from).p(out).p(null).i(out.count).i(
+        from.count,
+      )
         .runWithScratch();
     } catch (e) {
       if (!(e instanceof RuntimeError) || !("info" in e)) throw e;
@@ -215,9 +219,9 @@ function embedSlice(self: Tensor, src: Tensor, part: (t: Tensor) => Tensor): Ten
   const slice = part(out);
   if (!sameSizes(slice.sizes, src.sizes)) {
     throw new RuntimeError(
-      `expected src to have a size equal to the slice of self. src size = ${shapeText(src.sizes)}, slice size = ${
-        shapeText(slice.sizes)
-      }`,
+      `expected src to have a size equal to the slice of self. src size = ${
+        shapeText(src.sizes)
+      }, slice size = ${shapeText(slice.sizes)}`,
     );
   }
   slice.copy_(src);
@@ -229,7 +233,7 @@ const zerosOf = (c: { grad: Tensor; sizesOf(name: string): Sizes }, name: string
 
 export const indexing: Table = {
   index: [op({
-    schema: "index(Tensor self, Any[] indices) -> Tensor",
+    schema: "index(Tensor self, Index[] indices) -> Tensor",
     composite: getItem,
     varargs: "indices",
     only: "method",
@@ -266,20 +270,18 @@ export const indexing: Table = {
     doc: "Writes or adds at the broadcast index tensors.",
   })],
   index_put: [op({
-    schema: "index_put(Tensor self, Any indices, Operand values, bool accumulate=False) -> Tensor",
-    composite: (self: Tensor, indices: unknown, values: Tensor | Scalar, accumulate: boolean) => {
-      const list = indexList(indices);
-      if (list.every((x) => x instanceof Tensor && x.sizes.length > 0)) {
-        return fn._index_put!(self, list, withoutLeadingOnes(valueTensor(self, values)), accumulate);
+    schema: "index_put(Tensor self, Index[] indices, Operand values, bool accumulate=False) -> Tensor",
+    composite: (self: Tensor, indices: readonly Index[], values: Tensor | Scalar, accumulate: boolean) => {
+      if (indices.every((x) => x instanceof Tensor && x.sizes.length > 0)) {
+        return fn._index_put!(self, indices, withoutLeadingOnes(valueTensor(self, values)), accumulate);
       }
-      return setItem(self.clone(), list, values, accumulate);
+      return setItem(self.clone(), indices, values, accumulate);
     },
     doc: "A copy in which the elements at the indices are `values`, or have them added with `accumulate`.",
   })],
   index_put_: [op({
-    schema: "index_put_(Tensor self, Any indices, Any values, bool accumulate=False) -> Tensor",
-    composite: (self: Tensor, indices: unknown, values: unknown, accumulate: boolean) =>
-      setItem(self, indexList(indices), values, accumulate),
+    schema: "index_put_(Tensor self, Index[] indices, Operand values, bool accumulate=False) -> Tensor",
+    composite: setItem,
     only: "method",
     doc: "Python's `self[...] = values`, with the indices in an array; with `accumulate` adds them instead.",
   })],
@@ -361,20 +363,27 @@ export const indexing: Table = {
     },
     doc: "masked_scatter with a mask that fits.",
   })],
-  nonzero: [op({
-    schema: "nonzero(Tensor self, *, bool as_tuple=False) -> Any",
-    composite: (self: Tensor, asTuple: boolean) => {
-      if (!asTuple) return fn._nonzero!(self, false);
-      // A number counts as one element.
-      return fn._nonzero!(self.sizes.length === 0 ? self.unsqueeze(0) : self, true).unbind(0);
-    },
-    doc: "The coordinates of the elements that are not zero: one row each, or one tensor for each dimension.",
-  })],
-  _nonzero: [op({
-    schema: "_nonzero(Tensor self, bool as_rows) -> Tensor",
-    impl: nonzero,
+  nonzero: [
+    op({
+      schema: "nonzero(Tensor self) -> Tensor",
+      impl: (self: Tensor) => nonzero(self, false),
+      doc: "The coordinates of the elements that are not zero, one row each.",
+    }),
+    op({
+      schema: "nonzero.as_tuple(Tensor self, *, bool as_tuple) -> Any",
+      composite: (self: Tensor, asTuple: boolean) => {
+        if (!asTuple) return self.nonzero();
+        // A number counts as one element.
+        return fn._nonzero_rows!(self.sizes.length === 0 ? self.unsqueeze(0) : self).unbind(0);
+      },
+      doc: "The coordinates of the elements that are not zero, one tensor for each dimension.",
+    }),
+  ],
+  _nonzero_rows: [op({
+    schema: "_nonzero_rows(Tensor self) -> Tensor",
+    impl: (self: Tensor) => nonzero(self, true),
     only: "hidden",
-    doc: "The coordinates of the elements that are not zero.",
+    doc: "The coordinates of the elements that are not zero, one row for each dimension.",
   })],
   argwhere: [op({
     schema: "argwhere(Tensor self) -> Tensor",
@@ -402,7 +411,8 @@ export const indexing: Table = {
     doc: "A copy with `src` at an index along a dimension.",
   })],
   slice_scatter: [op({
-    schema: "slice_scatter(Tensor self, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor",
+    schema:
+      "slice_scatter(Tensor self, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor",
     impl: (self: Tensor, src: Tensor, dim: number, start: number | null, end: number | null, step: number) =>
       embedSlice(self, src, (t) => t.slice(dim, start, end, step)),
     derivative: {

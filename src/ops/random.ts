@@ -19,7 +19,16 @@ import type { Tensor } from "../tensor.ts";
 import { largestFinite } from "./arithmetic.ts";
 import { emptyLike, filled, OPTIONS } from "./creation.ts";
 import { bounds, type Integer, outsideInts } from "./random_bounds.ts";
-import { cxxName, fillInPlace, fillRandom, inMemoryOrderOf, onCpu, onDeviceOf, stateOf, streamed } from "./random_fill.ts";
+import {
+  cxxName,
+  fillInPlace,
+  fillRandom,
+  inMemoryOrderOf,
+  onCpu,
+  onDeviceOf,
+  stateOf,
+  streamed,
+} from "./random_fill.ts";
 
 const BERNOULLI_EACH = kernel("tc_bernoulli_each");
 const POISSON = kernel("tc_poisson");
@@ -31,11 +40,15 @@ type Gen = Generator | null;
 type Sizes = readonly number[];
 
 function needFloat(dtype: DType, kernelName: string): void {
-  if (dtype.kind < Kind.float) throw new RuntimeError(`"${kernelName}" not implemented for '${dtype.scalarName}'`);
+  if (dtype.kind < Kind.float) {
+    throw new RuntimeError(`"${kernelName}" not implemented for '${dtype.scalarName}'`);
+  }
 }
 
 function refuseComplex(dtype: DType, kernelName: string): void {
-  if (dtype.kind === Kind.complex) throw new RuntimeError(`"${kernelName}" not implemented for '${dtype.scalarName}'`);
+  if (dtype.kind === Kind.complex) {
+    throw new RuntimeError(`"${kernelName}" not implemented for '${dtype.scalarName}'`);
+  }
 }
 
 /** A value that the kernel refused, in PyTorch's words. */
@@ -57,11 +70,15 @@ function uniform_(self: Tensor, from: number, to: number, generator: Gen): void 
   if (dtype.kind === Kind.float) {
     const largest = largestFinite(dtype);
     for (const [x, name] of [[from, "from"], [to, "to"]] as const) {
-      if (!(x >= -largest && x <= largest)) throw new RuntimeError(`${name} is out of bounds for ${cxxName(dtype)}`);
+      if (!(x >= -largest && x <= largest)) {
+        throw new RuntimeError(`${name} is out of bounds for ${cxxName(dtype)}`);
+      }
     }
     if (from > to) {
       throw new RuntimeError(
-        `uniform_ expects to return a [from, to) range, but found from=${streamed(from)} > to=${streamed(to)}`,
+        `uniform_ expects to return a [from, to) range, but found from=${streamed(from)} > to=${
+          streamed(to)
+        }`,
       );
     }
     if (to - from > largest) {
@@ -104,7 +121,8 @@ function bernoulliEach(self: Tensor, p: Tensor, generator: Gen): void {
     () =>
       fillInPlace(self, (flat) => {
         const state = stateOf(generator, self);
-        begin(BERNOULLI_EACH, cpuBackend).i(state).i(flat.dtype.code).i(ordered.dtype.code).p(flat).p(ordered).i(0)
+        begin(BERNOULLI_EACH, cpuBackend).i(state).i(flat.dtype.code).i(ordered.dtype.code).p(flat).p(ordered)
+          .i(0)
           .i(flat.count).run();
       }),
     () =>
@@ -132,7 +150,9 @@ const fill = (
       const b = rest.length > 1 ? rest[0] as number : 0;
       const wrong = check(a, b);
       if (wrong !== null) throw new RuntimeError(wrong);
-      if (!allowed(self.dtype)) throw new RuntimeError(`"${name}" not implemented for '${self.dtype.scalarName}'`);
+      if (!allowed(self.dtype)) {
+        throw new RuntimeError(`"${name}" not implemented for '${self.dtype.scalarName}'`);
+      }
       fillRandom(self, rest.at(-1) as Gen, draw(a, b));
     },
     doc,
@@ -155,7 +175,15 @@ const factory = (
 ): Row =>
   op({
     schema: `${name}(int[] size, *, Generator? generator=None, ${OPTIONS}) -> Tensor`,
-    impl: (size: Sizes, generator: Gen, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) => {
+    impl: (
+      size: Sizes,
+      generator: Gen,
+      dtype: DType | null,
+      _l: unknown,
+      device: Device | null,
+      _p: unknown,
+      grad: boolean,
+    ) => {
       const t = filled(size, null, dtype ?? get_default_dtype(), backendOf(device), false);
       draw(t, generator);
       return t.requires_grad_(grad);
@@ -190,7 +218,13 @@ function randint(
   return t.requires_grad_(grad);
 }
 
-function randperm(n: Integer, generator: Gen, dtype: DType | null, device: Device | null, grad: boolean): Tensor {
+function randperm(
+  n: Integer,
+  generator: Gen,
+  dtype: DType | null,
+  device: Device | null,
+  grad: boolean,
+): Tensor {
   const d = dtype ?? int64;
   const count = Number(n);
   const t = filled([count], null, d, backendOf(device), false);
@@ -212,7 +246,9 @@ function each(k: typeof POISSON, p: Tensor, count: Tensor | null, dtype: DType, 
   const out = emptyTensor(p.sizes, dtype, cpuBackend);
   const probabilities = onCpu(p), counts = count === null ? null : onCpu(count);
   const state = stateOf(generator, p);
-  begin(k, cpuBackend).i(state).i(dtype.code).i(probabilities.dtype.code).p(out).p(probabilities).p(counts).i(out.count)
+  begin(k, cpuBackend).i(state).i(dtype.code).i(probabilities.dtype.code).p(out).p(probabilities).p(counts).i(
+    out.count,
+  )
     .run();
   return onDeviceOf(p, out);
 }
@@ -221,7 +257,9 @@ function multinomial(self: Tensor, samples: number, replacement: boolean, genera
   const rank = self.sizes.length;
   if (rank !== 1 && rank !== 2) throw new RuntimeError("prob_dist must be 1 or 2 dim");
   if (self.dtype.kind !== Kind.float) {
-    throw new RuntimeError(`multinomial only supports floating-point dtypes for input, got: ${self.dtype.scalarName}`);
+    throw new RuntimeError(
+      `multinomial only supports floating-point dtypes for input, got: ${self.dtype.scalarName}`,
+    );
   }
   if (samples <= 0) throw new RuntimeError("cannot sample n_sample <= 0 samples");
   const n = self.sizes[rank - 1]!, rows = rank === 1 ? 1 : self.sizes[0]!;
@@ -235,7 +273,9 @@ function multinomial(self: Tensor, samples: number, replacement: boolean, genera
   const state = stateOf(generator, self);
   refused(
     () =>
-      begin(MULTINOMIAL, cpuBackend).i(0).i(state).i(self.dtype.code).p(weights).p(out).i(rows).i(n).i(samples)
+      begin(MULTINOMIAL, cpuBackend).i(0).i(state).i(self.dtype.code).p(weights).p(out).i(rows).i(n).i(
+        samples,
+      )
         .b(replacement).runWithScratch(),
     (which) =>
       which === 1
@@ -342,17 +382,28 @@ export const randoms: Table = {
     (t, g) => uniform_(t, 0, 1, g),
     "Random numbers from the uniform distribution on [0, 1).",
   )],
-  randn: [factory("randn", (t, g) => normal_(t, 0, 1, g), "Random numbers from the standard normal distribution.")],
+  randn: [
+    factory("randn", (t, g) => normal_(t, 0, 1, g), "Random numbers from the standard normal distribution."),
+  ],
   randint: [
     op({
       schema: `randint(int high, int[] size, *, Generator? generator=None, ${OPTIONS}) -> Tensor`,
-      impl: (high: Integer, size: Sizes, g: Gen, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) =>
-        randint(0, high, size, g, dtype, device, grad),
+      impl: (
+        high: Integer,
+        size: Sizes,
+        g: Gen,
+        dtype: DType | null,
+        _l: unknown,
+        device: Device | null,
+        _p: unknown,
+        grad: boolean,
+      ) => randint(0, high, size, g, dtype, device, grad),
       only: "function",
       doc: "Random integers from 0 up to, not including, `high`.",
     }),
     op({
-      schema: `randint.low(int low, int high, int[] size, *, Generator? generator=None, ${OPTIONS}) -> Tensor`,
+      schema:
+        `randint.low(int low, int high, int[] size, *, Generator? generator=None, ${OPTIONS}) -> Tensor`,
       impl: (
         low: Integer,
         high: Integer,
@@ -370,8 +421,15 @@ export const randoms: Table = {
   ],
   randperm: [op({
     schema: `randperm(int n, *, Generator? generator=None, ${OPTIONS}) -> Tensor`,
-    impl: (n: Integer, g: Gen, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) =>
-      randperm(n, g, dtype, device, grad),
+    impl: (
+      n: Integer,
+      g: Gen,
+      dtype: DType | null,
+      _l: unknown,
+      device: Device | null,
+      _p: unknown,
+      grad: boolean,
+    ) => randperm(n, g, dtype, device, grad),
     only: "function",
     doc: "A random permutation of 0 ... n - 1.",
   })],
@@ -390,7 +448,8 @@ export const randoms: Table = {
   randint_like: [
     op({
       schema: `randint_like(Tensor self, int high, *, ${LIKE_OPTIONS}) -> Tensor`,
-      impl: (self: Tensor, high: Integer, ...o: LikeOptions) => like(self, o, (t) => random_(t, 0, high, null)),
+      impl: (self: Tensor, high: Integer, ...o: LikeOptions) =>
+        like(self, o, (t) => random_(t, 0, high, null)),
       only: "function",
       doc: "Random integers in the shape of a tensor.",
     }),
@@ -411,7 +470,10 @@ export const randoms: Table = {
       },
       only: "function",
       node: "NormalBackward3",
-      derivative: { mean: (c) => c.grad.new_zeros(c.sizesOf("mean")), std: (c) => c.grad.new_zeros(c.sizesOf("std")) },
+      derivative: {
+        mean: (c) => c.grad.new_zeros(c.sizesOf("mean")),
+        std: (c) => c.grad.new_zeros(c.sizesOf("std")),
+      },
       doc: "Normal random numbers, each with its own mean and standard deviation.",
     }),
     op({
@@ -438,7 +500,8 @@ export const randoms: Table = {
       doc: "Normal random numbers, each with its own standard deviation.",
     }),
     op({
-      schema: `normal.float_float(float mean, float std, int[] size, *, Generator? generator=None, ${OPTIONS}) -> Tensor`,
+      schema:
+        `normal.float_float(float mean, float std, int[] size, *, Generator? generator=None, ${OPTIONS}) -> Tensor`,
       impl: (
         mean: number,
         std: number,
@@ -503,7 +566,8 @@ export const randoms: Table = {
       }
       needFloat(count.dtype, "binomial_cpu");
       refuseComplex(count.dtype, "binomial_cpu");
-      const wide = (t: Tensor): Tensor => sameSizes(t.sizes, count.sizes) ? t : t.detach().expand(count.sizes);
+      const wide = (t: Tensor): Tensor =>
+        sameSizes(t.sizes, count.sizes) ? t : t.detach().expand(count.sizes);
       return each(BINOMIAL, wide(prob), count, count.dtype, g);
     },
     only: "function",
@@ -511,9 +575,9 @@ export const randoms: Table = {
     doc: "Numbers from binomial distributions.",
   })],
   multinomial: [op({
-    schema: "multinomial(Tensor self, int num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor",
+    schema:
+      "multinomial(Tensor self, int num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor",
     impl: multinomial,
     doc: "Indices drawn by the weights in each row.",
   })],
 };
-

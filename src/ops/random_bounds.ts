@@ -125,7 +125,9 @@ export function outsideInts(d: DType, n: number): string | null {
   if (d.kind === Kind.float) {
     const digits = DIGITS[d.name]!;
     if (n > largestFinite(d)) {
-      return `value cannot be converted to type ${d.name === "float16" ? "at::Half" : cxxName(d)} without overflow`;
+      return `value cannot be converted to type ${
+        d.name === "float16" ? "at::Half" : cxxName(d)
+      } without overflow`;
     }
     if (n <= 2 ** digits + 1) return null;
     return d.name === "float16"

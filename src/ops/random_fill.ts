@@ -5,7 +5,21 @@
  * @module
  */
 import { cpuBackend } from "../backend/wasm.ts";
-import { bfloat16, bool, type DType, float16, float32, float64, int16, int32, int64, int8, Kind, toReal, uint8 } from "../base/dtype.ts";
+import {
+  bfloat16,
+  bool,
+  type DType,
+  float16,
+  float32,
+  float64,
+  int16,
+  int32,
+  int64,
+  int8,
+  Kind,
+  toReal,
+  uint8,
+} from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
 import { default_generator, type Generator } from "../base/generator.ts";
 import { isNonOverlappingAndDense } from "../base/size.ts";

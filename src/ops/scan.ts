@@ -25,7 +25,9 @@ function scan(op: number, x: Tensor, dim: number, dtype: DType, indices: Tensor 
   if (out.count >= 1 << 15) backend.expectWork();
   const compute = dtype.kind < Kind.float ? int64.code : dtype.compute;
   const [outer, n, inner] = splitAround(x.sizes, dim);
-  begin(SCAN, backend).i(op).i(x.dtype.code).i(dtype.code).i(compute).p(x).p(out).p(indices).i(outer).i(n).i(inner).run();
+  begin(SCAN, backend).i(op).i(x.dtype.code).i(dtype.code).i(compute).p(x).p(out).p(indices).i(outer).i(n).i(
+    inner,
+  ).run();
   return out;
 }
 
@@ -72,7 +74,14 @@ function cumprodBackward(c: Ctx): Tensor {
 }
 
 /** In linear time: elements before a line's first zero, the zero itself, and what follows (gradient 0 after the second). */
-function aroundZeros(grad: Tensor, self: Tensor, result: Tensor, w: Tensor, isZero: Tensor, dim: number): Tensor {
+function aroundZeros(
+  grad: Tensor,
+  self: Tensor,
+  result: Tensor,
+  w: Tensor,
+  isZero: Tensor,
+  dim: number,
+): Tensor {
   const seen = isZero.cumsum(dim);
   const before = seen.eq(0), once = seen.eq(1);
   const early = reversedSum(w.masked_fill(before.logical_not(), 0), dim).div(self);
@@ -107,11 +116,17 @@ function logcumsumexpBackward(c: Ctx): Tensor {
   const dim = c.dim;
   const lowest = grad.new_full([], -largestFinite(grad.dtype));
   const reversed = (x: Tensor): Tensor => x.flip([dim]).logcumsumexp(dim).flip([dim]);
-  const part = (mask: Tensor, logs: Tensor): Tensor => reversed(logs.where(mask, lowest).sub(c.result)).add(c.self).exp();
+  const part = (mask: Tensor, logs: Tensor): Tensor =>
+    reversed(logs.where(mask, lowest).sub(c.result)).add(c.self).exp();
   return part(grad.gt(0), grad.log()).sub(part(grad.lt(0), grad.neg().log()));
 }
 
-function cumulative(name: "cumsum" | "cumprod", doc: string, derivative: (c: Ctx) => Tensor, saves: string[]): Row {
+function cumulative(
+  name: "cumsum" | "cumprod",
+  doc: string,
+  derivative: (c: Ctx) => Tensor,
+  saves: string[],
+): Row {
   return op({
     schema: `${name}(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`,
     impl: (self: Tensor, dim: number, dtype: DType | null) => cumulate(name, self, dim, dtype),
@@ -130,7 +145,9 @@ function extreme(name: "cummax" | "cummin", doc: string): Row {
     saves: ["result1"],
     derivative: {
       self: (c) =>
-        c.sizesOf("self").length === 0 ? c.grad : c.grad.new_zeros(c.sizesOf("self")).scatter_add(c.dim, c.result1, c.grad),
+        c.sizesOf("self").length === 0
+          ? c.grad
+          : c.grad.new_zeros(c.sizesOf("self")).scatter_add(c.dim, c.result1, c.grad),
     },
     doc,
   });

@@ -49,7 +49,11 @@ const outOfBounds = (index: number, size: number, dim: number): Error =>
 // ---- gather and scatter --------------------------------------------------------------------------------------------
 
 /** The dimensions besides `dim`, innermost first, merged where three tensors allow; sizes are those of the index. */
-function otherDims(sizes: Sizes, dim: number, tensors: readonly (Tensor | null)[]): { shape: number[]; strides: number[][] } {
+function otherDims(
+  sizes: Sizes,
+  dim: number,
+  tensors: readonly (Tensor | null)[],
+): { shape: number[]; strides: number[][] } {
   const shape: number[] = [], strides: number[][] = [];
   for (let i = sizes.length - 1; i >= 0; i--) {
     const size = sizes[i]!;
@@ -78,9 +82,9 @@ function gather(self: Tensor, dim: number, index: Tensor): Tensor {
   at.sizes.forEach((size, i) => {
     if (i !== d && size > x.sizes[i]!) {
       throw new RuntimeError(
-        `Size does not match at dimension ${i} expected index ${shapeText(index.sizes)} to be smaller than self ${
-          shapeText(self.sizes)
-        } apart from dimension ${d}`,
+        `Size does not match at dimension ${i} expected index ${
+          shapeText(index.sizes)
+        } to be smaller than self ${shapeText(self.sizes)} apart from dimension ${d}`,
       );
     }
   });
@@ -101,7 +105,9 @@ function gather(self: Tensor, dim: number, index: Tensor): Tensor {
 type Source = Tensor | Scalar;
 
 function checkScatter(self: Tensor, d: number, index: Tensor, src: Source): void {
-  if (index.count > 0 && index.dtype !== int64) throw new RuntimeError("scatter(): Expected dtype int64 for index");
+  if (index.count > 0 && index.dtype !== int64) {
+    throw new RuntimeError("scatter(): Expected dtype int64 for index");
+  }
   if (src instanceof Tensor && src.dtype !== self.dtype) {
     throw new RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype");
   }
@@ -111,12 +117,16 @@ function checkScatter(self: Tensor, d: number, index: Tensor, src: Source): void
     throw new RuntimeError("Index tensor must have the same number of dimensions as self tensor");
   }
   let wrong = at.sizes.some((s, i) => i !== d && s > x.sizes[i]!);
-  if (from !== null && !wrong) wrong = at.sizes.some((s, i) => s > from.sizes[wrapDim(i, from.sizes.length)]!);
+  if (from !== null && !wrong) {
+    wrong = at.sizes.some((s, i) => s > from.sizes[wrapDim(i, from.sizes.length)]!);
+  }
   if (from !== null && from.sizes.length !== at.sizes.length) {
     throw new RuntimeError("Index tensor must have the same number of dimensions as src tensor");
   }
   if (wrong) {
-    const smaller = `Expected index ${shapeText(index.sizes)} to be smaller than self ${shapeText(self.sizes)} apart from dimension ${d}`;
+    const smaller = `Expected index ${shapeText(index.sizes)} to be smaller than self ${
+      shapeText(self.sizes)
+    } apart from dimension ${d}`;
     throw new RuntimeError(
       src instanceof Tensor ? `${smaller} and to be smaller size than src ${shapeText(src.sizes)}` : smaller,
     );
@@ -131,7 +141,14 @@ function checkValue(value: Source, dtype: DType): void {
   }
 }
 
-function scatter(op: number, self: Tensor, dim: number, index: Tensor, src: Source, includeSelf = true): Tensor {
+function scatter(
+  op: number,
+  self: Tensor,
+  dim: number,
+  index: Tensor,
+  src: Source,
+  includeSelf = true,
+): Tensor {
   const d = wrapDim(dim, self.sizes.length);
   const backend = commonBackend([self, index, src]);
   checkScatter(self, d, index, src);
@@ -147,7 +164,9 @@ function scatter(op: number, self: Tensor, dim: number, index: Tensor, src: Sour
     checkedIndex(() => {
       const k = begin(SCATTER, backend).i(0).i(op).b(includeSelf).i(self.dtype.code).p(to).p(from).p(at);
       numberSlots(src instanceof Tensor ? 0 : src, self.dtype)(k);
-      k.i(to.sizes[d]!).i(at.sizes[d]!).i(to.strides[d]!).i(from?.strides[d] ?? 0).i(at.strides[d]!).i(d).i(to.count);
+      k.i(to.sizes[d]!).i(at.sizes[d]!).i(to.strides[d]!).i(from?.strides[d] ?? 0).i(at.strides[d]!).i(d).i(
+        to.count,
+      );
       k.i(shape.length).list(shape);
       k.at(slots.stride).list(strides.flat()).runWithScratch();
     }, outOfBounds);
@@ -172,7 +191,14 @@ const REDUCE_NAMES: Readonly<Record<string, number>> = {
   amin: SCATTER_OP.AMIN,
 };
 
-function scatterReduce(self: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, includeSelf: boolean): Tensor {
+function scatterReduce(
+  self: Tensor,
+  dim: number,
+  index: Tensor,
+  src: Tensor,
+  reduce: string,
+  includeSelf: boolean,
+): Tensor {
   const op = REDUCE_NAMES[reduce];
   if (op === undefined) {
     throw new RuntimeError("reduce argument must be either sum, prod, mean, amax or amin.");
@@ -234,7 +260,10 @@ function reduceBackward(c: Ctx, source: Tensor, a: Along): [Tensor, Tensor] {
     const zeros = a.read(a.add(fn.zeros_like!(self), isZero.to(self.dtype)));
     const single = isZero.logical_and(zeros.eq(1));
     const others = a.again(self, source.masked_fill(single, 1));
-    theirs = a.read(grad.mul(others)).where(single, a.read(grad.mul(result)).div(source.masked_fill(isZero, 1)));
+    theirs = a.read(grad.mul(others)).where(
+      single,
+      a.read(grad.mul(result)).div(source.masked_fill(isZero, 1)),
+    );
   } else if (c.reduce === "mean") {
     const start = c.include_self ? fn.ones_like!(grad) : fn.zeros_like!(grad);
     const count = a.add(start, fn.ones_like!(source)).clamp_min(1);
@@ -281,7 +310,8 @@ export function selectRows(self: Tensor, d: number, index: Tensor, sizes: Sizes)
   const at = packed(index);
   checkedIndex(
     () =>
-      begin(INDEX_SELECT, backend).i(self.dtype.code).i(at.dtype.code).i(0).p(out).p(rows).p(at).i(outer).i(n).i(at.count)
+      begin(INDEX_SELECT, backend).i(self.dtype.code).i(at.dtype.code).i(0).p(out).p(rows).p(at).i(outer).i(n)
+        .i(at.count)
         .i(inner).i(n * rowStride).i(rowStride).i(d).run(),
     rangeInSelf,
   );
@@ -314,7 +344,9 @@ function checkIndexFunc(name: string, self: Tensor, d: number, index: Tensor, so
     );
   }
   if (!isIndexDtype(index.dtype)) {
-    throw new RuntimeError(`${name}_(): Expected dtype int32/int64 for index but got: ${index.dtype.scalarName}`);
+    throw new RuntimeError(
+      `${name}_(): Expected dtype int32/int64 for index but got: ${index.dtype.scalarName}`,
+    );
   }
   if (self.dtype !== source.dtype) {
     throw new RuntimeError(
@@ -323,7 +355,9 @@ function checkIndexFunc(name: string, self: Tensor, d: number, index: Tensor, so
   }
   const rank = source.sizes.length;
   if (d !== 0 && d >= rank) {
-    throw new RuntimeError(`${name}_(): Indexing dim ${d} is out of bounds of the source tensor with dim ${rank}`);
+    throw new RuntimeError(
+      `${name}_(): Indexing dim ${d} is out of bounds of the source tensor with dim ${rank}`,
+    );
   }
   const length = rank === 0 ? 1 : source.sizes[d]!;
   if (index.count !== length) {
@@ -336,7 +370,9 @@ function checkIndexFunc(name: string, self: Tensor, d: number, index: Tensor, so
 /** `source` broadcast to the slices of `self` that it goes to. */
 function asRows(self: Tensor, d: number, count: number, source: Tensor): Tensor {
   if (self.sizes.length === 0) return source.reshape([]);
-  if (source.sizes.length === 0 && self.sizes.length > 1) throw new IndexError("select() cannot be applied to a 0-dim tensor.");
+  if (source.sizes.length === 0 && self.sizes.length > 1) {
+    throw new IndexError("select() cannot be applied to a 0-dim tensor.");
+  }
   const want = self.sizes.map((n, i) => (i === d ? count : n));
   if (sameSizes(source.sizes, want)) return source;
   // PyTorch adds slice by slice, so errors speak of slices.
@@ -345,7 +381,9 @@ function asRows(self: Tensor, d: number, count: number, source: Tensor): Tensor 
     const a = slice.at(-i)!, b = given.at(-i)!;
     if (a !== b && a !== 1 && b !== 1) {
       throw new RuntimeError(
-        `The size of tensor a (${a}) must match the size of tensor b (${b}) at non-singleton dimension ${slice.length - i}`,
+        `The size of tensor a (${a}) must match the size of tensor b (${b}) at non-singleton dimension ${
+          slice.length - i
+        }`,
       );
     }
   }
@@ -382,7 +420,9 @@ function updateRows(
     const [outer, n, inner] = splitAround(out.sizes, d);
     const at = packed(index), rows = from !== null && from.storage === out.storage ? from.clone() : from;
     checkedIndex(() => {
-      const k = begin(INDEX_ROWS, backend).i(0).i(u.op).b(u.includeSelf ?? true).i(self.dtype.code).i(at.dtype.code)
+      const k = begin(INDEX_ROWS, backend).i(0).i(u.op).b(u.includeSelf ?? true).i(self.dtype.code).i(
+        at.dtype.code,
+      )
         .b(u.wrap ?? false).p(out).p(rows).p(at);
       numberSlots(source instanceof Tensor ? 0 : source, self.dtype)(k);
       // One slot: alpha is a real number.
@@ -417,7 +457,9 @@ function indexCopy(self: Tensor, dim: number, index: Tensor, source: Tensor): Te
     );
   }
   if (index.dtype !== int64) {
-    throw new RuntimeError(`index_copy_(): Expected a long tensor for index, but got ${index.dtype.scalarName}`);
+    throw new RuntimeError(
+      `index_copy_(): Expected a long tensor for index, but got ${index.dtype.scalarName}`,
+    );
   }
   if (self.dtype !== source.dtype) {
     throw new RuntimeError(
@@ -441,7 +483,8 @@ function indexCopy(self: Tensor, dim: number, index: Tensor, source: Tensor): Te
     index,
     source,
     { op: ROWS_OP.COPY },
-    (i, size) => new IndexError(`index_copy_(): index ${i} is out of bounds for dimension ${d} with size ${size}`),
+    (i, size) =>
+      new IndexError(`index_copy_(): index ${i} is out of bounds for dimension ${d} with size ${size}`),
   );
 }
 
@@ -486,7 +529,9 @@ function indexReduce(
 ): Tensor {
   const op = ROW_REDUCTIONS[reduce];
   if (op === undefined) {
-    throw new RuntimeError(`index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got ${reduce}.`);
+    throw new RuntimeError(
+      `index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got ${reduce}.`,
+    );
   }
   warnOnce("UserWarning", "index_reduce() is in beta and the API may change at any time.");
   const d = wrapDim(dim, self.sizes.length);
@@ -529,7 +574,8 @@ export const scatters: Table = {
   scatter: [
     op({
       schema: "scatter(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
-      impl: (self: Tensor, dim: number, index: Tensor, src: Tensor) => scatter(SCATTER_OP.ASSIGN, self, dim, index, src),
+      impl: (self: Tensor, dim: number, index: Tensor, src: Tensor) =>
+        scatter(SCATTER_OP.ASSIGN, self, dim, index, src),
       direct: true,
       inplace: true,
       saves: ["index"],
@@ -562,7 +608,8 @@ export const scatters: Table = {
       doc: "A copy with the elements of `src` added to or multiplied with those at the indices.",
     }),
     op({
-      schema: "scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor",
+      schema:
+        "scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor",
       impl: (self: Tensor, dim: number, index: Tensor, value: Scalar, reduce: string) =>
         scatter(oldReduce(reduce), self, dim, index, value),
       direct: true,
@@ -574,7 +621,8 @@ export const scatters: Table = {
   ],
   scatter_add: [op({
     schema: "scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
-    impl: (self: Tensor, dim: number, index: Tensor, src: Tensor) => scatter(SCATTER_OP.ADD, self, dim, index, src),
+    impl: (self: Tensor, dim: number, index: Tensor, src: Tensor) =>
+      scatter(SCATTER_OP.ADD, self, dim, index, src),
     direct: true,
     inplace: true,
     saves: ["index"],

@@ -35,11 +35,14 @@ function sort(self: Tensor, dim: number, descending: boolean): Pair {
   const d = wrapDim(dim, self.sizes.length);
   if (self.dtype.kind === Kind.complex) refuse("sorting_kernel_method_name", self.dtype);
   const backend = self.storage.backend;
-  const values = emptyTensor(self.sizes, self.dtype, backend), indices = emptyTensor(self.sizes, int64, backend);
+  const values = emptyTensor(self.sizes, self.dtype, backend),
+    indices = emptyTensor(self.sizes, int64, backend);
   if (self.count === 0 || !backend.hasData) return [values, indices];
   if (self.count >= 1 << 13) backend.expectWork();
   const [outer, n, inner] = splitAround(self.sizes, d);
-  begin(SORT, backend).i(0).i(self.dtype.code).p(packed(self)).p(values).p(indices).i(outer).i(n).i(inner).b(descending)
+  begin(SORT, backend).i(0).i(self.dtype.code).p(packed(self)).p(values).p(indices).i(outer).i(n).i(inner).b(
+    descending,
+  )
     .runWithScratch();
   return [values, indices];
 }
@@ -58,13 +61,22 @@ function pick(which: Kernel, self: Tensor, d: number, sizes: readonly number[], 
   if (values.count === 0 || !backend.hasData) return [values, indices];
   if (self.count >= 1 << 13) backend.expectWork();
   const [outer, n, inner] = splitAround(self.sizes, d);
-  begin(which, backend).i(0).i(self.dtype.code).p(packed(self)).p(values).p(indices).i(outer).i(n).i(inner).i(s.k ?? 0)
+  begin(which, backend).i(0).i(self.dtype.code).p(packed(self)).p(values).p(indices).i(outer).i(n).i(inner).i(
+    s.k ?? 0,
+  )
     .b(s.largest ?? false).b(s.sorted ?? false).b(s.ignoreNan ?? false).runWithScratch();
   return [values, indices];
 }
 
 /** A selection that takes one element of each line, `keepdim` or not. */
-function pickOne(which: Kernel, name: string, self: Tensor, dim: number, keepdim: boolean, s: Selection = {}): Pair {
+function pickOne(
+  which: Kernel,
+  name: string,
+  self: Tensor,
+  dim: number,
+  keepdim: boolean,
+  s: Selection = {},
+): Pair {
   const rank = self.sizes.length;
   const d = wrapDim(dim, rank);
   if (rank > 0 && self.sizes[d] === 0) {
@@ -155,7 +167,9 @@ function checkSearch(boundaries: Tensor, values: Tensor, s: Search): void {
     throw new RuntimeError(`torch.searchsorted(): ${text}`);
   };
   const { side, sorter } = s;
-  if (side !== null && side !== "left" && side !== "right") fail(`side can only be 'left' or 'right' but got ${side}`);
+  if (side !== null && side !== "left" && side !== "right") {
+    fail(`side can only be 'left' or 'right' but got ${side}`);
+  }
   if (s.right && side === "left") {
     fail("side and right can't be set to opposites, got side of left while right was True");
   }
@@ -176,12 +190,14 @@ function checkSearch(boundaries: Tensor, values: Tensor, s: Search): void {
   if (sorter !== null) {
     if (!sameSizes(sorter.sizes, b)) {
       fail(
-        `boundary and sorter must have the same size, but got boundary tensor ${shapeText(b)}and got sorter tensor ${
-          shapeText(sorter.sizes)
-        }`,
+        `boundary and sorter must have the same size, but got boundary tensor ${
+          shapeText(b)
+        }and got sorter tensor ${shapeText(sorter.sizes)}`,
       );
     }
-    if (sorter.dtype !== int64) fail(`sorter must be a tensor of long dtype but got dtype ${sorter.dtype.scalarName}`);
+    if (sorter.dtype !== int64) {
+      fail(`sorter must be a tensor of long dtype but got dtype ${sorter.dtype.scalarName}`);
+    }
   }
 }
 
@@ -199,7 +215,9 @@ function searchsorted(boundaries: Tensor, given: Tensor | Scalar, s: Search): Te
   const rows = numelOf(values.sizes.slice(0, -1));
   const b = packedAs(boundaries, dtype), v = packedAs(values, dtype);
   const sorter = s.sorter === null ? null : packed(s.sorter);
-  begin(SEARCHSORTED, backend).i(dtype.code).i(out.dtype.code).b(s.right || s.side === "right").b(boundaries.sizes.length === 1)
+  begin(SEARCHSORTED, backend).i(dtype.code).i(out.dtype.code).b(s.right || s.side === "right").b(
+    boundaries.sizes.length === 1,
+  )
     .p(b).p(v).p(out).p(sorter).i(rows).i(n).i(m).run();
   return out;
 }
@@ -227,9 +245,13 @@ function quantile(
   const fail = (text: string): never => {
     throw new RuntimeError(`quantile() ${text}`);
   };
-  if (typeof q === "number" && !(q >= 0 && q <= 1)) fail(`q must be in the range [0, 1] but got ${streamed(q)}`);
+  if (typeof q === "number" && !(q >= 0 && q <= 1)) {
+    fail(`q must be in the range [0, 1] but got ${streamed(q)}`);
+  }
   if (self.count === 0) fail("input tensor must be non-empty");
-  if (self.dtype !== float32 && self.dtype !== float64) fail("input tensor must be either float or double dtype");
+  if (self.dtype !== float32 && self.dtype !== float64) {
+    fail("input tensor must be either float or double dtype");
+  }
   if (q instanceof Tensor) {
     if (q.sizes.length > 1) fail("q must be a scalar or 1D tensor");
     if (q.dtype !== self.dtype) fail("q tensor must be same dtype as the input tensor");
@@ -241,7 +263,9 @@ function quantile(
   const rank = self.sizes.length;
   const d = dim === null ? 0 : wrapDim(dim, rank);
   const places = q instanceof Tensor ? q : self.new_full([], q);
-  if (places.count > 0 && self.storage.backend.hasData && !places.ge(0).logical_and(places.le(1)).all().item()) {
+  if (
+    places.count > 0 && self.storage.backend.hasData && !places.ge(0).logical_and(places.le(1)).all().item()
+  ) {
     fail("q values must be in the range [0, 1]");
   }
   const flat = places.sizes.length === 0;
@@ -277,9 +301,16 @@ function quantile(
 
 function quantiles(name: "quantile" | "nanquantile", ignoreNan: boolean): readonly Row[] {
   const rest = "int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor";
-  const doc = `The quantiles of the elements, of all or along a dimension${ignoreNan ? ", leaving NaN aside" : ""}.`;
-  const body = (self: Tensor, q: Tensor | number, dim: number | null, keepdim: boolean, interpolation: string): Tensor =>
-    quantile(self, q, dim, keepdim, interpolation, ignoreNan);
+  const doc = `The quantiles of the elements, of all or along a dimension${
+    ignoreNan ? ", leaving NaN aside" : ""
+  }.`;
+  const body = (
+    self: Tensor,
+    q: Tensor | number,
+    dim: number | null,
+    keepdim: boolean,
+    interpolation: string,
+  ): Tensor => quantile(self, q, dim, keepdim, interpolation, ignoreNan);
   return [
     op({ schema: `${name}(Tensor self, Tensor q, ${rest}`, composite: body, doc }),
     op({ schema: `${name}.scalar(Tensor self, float q, ${rest}`, composite: body, doc }),
@@ -288,7 +319,8 @@ function quantiles(name: "quantile" | "nanquantile", ignoreNan: boolean): readon
 
 export const sorting: Table = {
   sort: [op({
-    schema: "sort(Tensor self, int dim=-1, bool descending=False, *, bool? stable=None) -> (Tensor values, Tensor indices)",
+    schema:
+      "sort(Tensor self, int dim=-1, bool descending=False, *, bool? stable=None) -> (Tensor values, Tensor indices)",
     impl: sort,
     saves: ["result1"],
     derivative: { self: (c) => valueSelectingBackward(c, c.dim, true, c.result1) },
@@ -336,8 +368,14 @@ export const sorting: Table = {
   searchsorted: [op({
     schema:
       "searchsorted(Tensor sorted_sequence, Operand self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor",
-    impl: (sorted: Tensor, self: Tensor | Scalar, out_int32: boolean, right: boolean, side: string | null, sorter: Tensor | null) =>
-      searchsorted(sorted, self, { out_int32, right, side, sorter }),
+    impl: (
+      sorted: Tensor,
+      self: Tensor | Scalar,
+      out_int32: boolean,
+      right: boolean,
+      side: string | null,
+      sorter: Tensor | null,
+    ) => searchsorted(sorted, self, { out_int32, right, side, sorter }),
     only: "function",
     doc: "Where values go in a sorted sequence.",
   })],

@@ -25,7 +25,8 @@ function write(out: Tensor, input: Tensor, upper: boolean, diagonal: number): vo
   const x = rank > 3 ? packed(input) : input;
   const rows = x.sizes[rank - 2]!, cols = x.sizes[rank - 1]!;
   if (out.count >= 1 << 15) backend.expectWork();
-  begin(TRI, backend).i(out.dtype.code).b(upper).i(diagonal).p(x).p(out).i(out.count / (rows * cols)).i(rows).i(cols)
+  begin(TRI, backend).i(out.dtype.code).b(upper).i(diagonal).p(x).p(out).i(out.count / (rows * cols)).i(rows)
+    .i(cols)
     .i(rank === 3 ? x.strides[0]! : rows * cols).i(x.strides[rank - 2]!).i(x.strides[rank - 1]!).run();
 }
 
@@ -57,7 +58,14 @@ function row(name: "tril" | "triu", upper: boolean): Row {
 }
 
 /** Coordinates of a triangle, row by row: all row numbers, then all column numbers. */
-function indices(upper: boolean, rows: number, cols: number, offset: number, dtype: DType | null, device: Device | null): Tensor {
+function indices(
+  upper: boolean,
+  rows: number,
+  cols: number,
+  offset: number,
+  dtype: DType | null,
+  device: Device | null,
+): Tensor {
   if (rows < 0) throw new RuntimeError(`row must be non-negative, got${rows}`);
   if (cols < 0) throw new RuntimeError(`col must be non-negative, got${cols}`);
   const d = dtype ?? int64;
@@ -81,8 +89,14 @@ function indicesRow(name: "tril" | "triu", upper: boolean): Row {
   return op({
     schema:
       `${name}_indices(int row, int col, int offset=0, *, ScalarType? dtype=None, Any layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`,
-    impl: (rows: number, cols: number, offset: number, dtype: DType | null, _l: unknown, device: Device | null) =>
-      indices(upper, rows, cols, offset, dtype, device),
+    impl: (
+      rows: number,
+      cols: number,
+      offset: number,
+      dtype: DType | null,
+      _l: unknown,
+      device: Device | null,
+    ) => indices(upper, rows, cols, offset, dtype, device),
     only: "function",
     doc: `The coordinates of the ${upper ? "upper" : "lower"} triangle of a matrix.`,
   });
