@@ -1,6 +1,12 @@
 /** The bridge of Deno: `Deno.dlopen`. Measured (docs/cuda.md): about 20 ns for a call with one buffer. */
 
-import { type HostFunction, LibraryError, type NativeLibrary, type SizeFunction, type StatusFunction } from "./native_library.ts";
+import {
+  type HostFunction,
+  LibraryError,
+  type NativeLibrary,
+  type SizeFunction,
+  type StatusFunction,
+} from "./native_library.ts";
 
 interface Definition {
   readonly parameters: readonly "buffer"[];
@@ -39,7 +45,9 @@ export function openWithDeno(path: string): NativeLibrary {
   try {
     handles.push(deno.dlopen(path, {}));
   } catch (error) {
-    throw new LibraryError(`${path} could not be loaded: ${error instanceof Error ? error.message : String(error)}`);
+    throw new LibraryError(
+      `${path} could not be loaded: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   return {
     path,

@@ -2,7 +2,9 @@
 
 interface DenoLike {
   readonly build: { readonly os: string; readonly arch: string };
-  readonly permissions: { querySync(what: { name: string; variable?: string; path?: string }): { state: string } };
+  readonly permissions: {
+    querySync(what: { name: string; variable?: string; path?: string }): { state: string };
+  };
 }
 
 interface ProcessLike {

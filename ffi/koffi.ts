@@ -4,12 +4,22 @@
  */
 
 import { builtinModule } from "./env.ts";
-import { type HostFunction, LibraryError, type NativeLibrary, type SizeFunction, type StatusFunction } from "./native_library.ts";
+import {
+  type HostFunction,
+  LibraryError,
+  type NativeLibrary,
+  type SizeFunction,
+  type StatusFunction,
+} from "./native_library.ts";
 
 /** The part of koffi's API that this file uses. */
 interface Koffi {
   load(path: string): {
-    func(name: string, result: string, parameters: readonly string[]): (...args: unknown[]) => number | bigint;
+    func(
+      name: string,
+      result: string,
+      parameters: readonly string[],
+    ): (...args: unknown[]) => number | bigint;
     unload(): void;
   };
   address(buffer: Uint8Array): bigint;
@@ -28,7 +38,9 @@ function loadKoffi(): Koffi {
     throw new LibraryError(
       missing
         ? 'the optional package "koffi" is not installed (npm install koffi)'
-        : `the package "koffi" could not be loaded: ${error instanceof Error ? error.message : String(error)}`,
+        : `the package "koffi" could not be loaded: ${
+          error instanceof Error ? error.message : String(error)
+        }`,
     );
   }
 }
@@ -40,7 +52,9 @@ export function openWithKoffi(path: string): NativeLibrary {
   try {
     library = koffi.load(path);
   } catch (error) {
-    throw new LibraryError(`${path} could not be loaded: ${error instanceof Error ? error.message : String(error)}`);
+    throw new LibraryError(
+      `${path} could not be loaded: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   const find = (name: string, result: string, parameters: readonly string[]) => {
     try {

@@ -22,8 +22,12 @@ const LIBRARY = "libtstorch_cuda.so";
 
 /** Opens a library through this runtime's bridge. Throws a {@linkcode LibraryError} that says what is missing. */
 export function openLibrary(path: string): NativeLibrary {
-  if (bridge === "none") throw new LibraryError("this runtime cannot call native code (Deno, Node 20.16 and Bun can)");
-  if (!granted({ name: "ffi", path })) throw new LibraryError(`Deno may not load ${path}: run it with --allow-ffi`);
+  if (bridge === "none") {
+    throw new LibraryError("this runtime cannot call native code (Deno, Node 20.16 and Bun can)");
+  }
+  if (!granted({ name: "ffi", path })) {
+    throw new LibraryError(`Deno may not load ${path}: run it with --allow-ffi`);
+  }
   return bridge === "deno" ? openWithDeno(path) : openWithKoffi(path);
 }
 
@@ -58,7 +62,9 @@ function whyNoDevice(runtime: NativeRuntime): string | null {
   if (driverVersion === null) return "there is no NVIDIA driver (libcuda.so.1 could not be loaded)";
   // A driver runs programs of its own major version of CUDA, and of older ones.
   if (driverVersion[0] < runtimeVersion[0]) {
-    return `the NVIDIA driver supports CUDA ${driverVersion.join(".")}, but the library needs CUDA ${runtimeVersion[0]}: ` +
+    return `the NVIDIA driver supports CUDA ${driverVersion.join(".")}, but the library needs CUDA ${
+      runtimeVersion[0]
+    }: ` +
       "install a newer driver";
   }
   return failure?.text ?? "there is no CUDA device";
@@ -68,7 +74,9 @@ function libraryPath(): string {
   const wanted = envVariable("TSTORCH_CUDA_LIB");
   if (wanted === "0") throw new LibraryError("the environment variable TSTORCH_CUDA_LIB is 0");
   if (wanted !== undefined && wanted !== "") {
-    if (exists(wanted) === false) throw new LibraryError(`TSTORCH_CUDA_LIB names ${wanted}, which does not exist`);
+    if (exists(wanted) === false) {
+      throw new LibraryError(`TSTORCH_CUDA_LIB names ${wanted}, which does not exist`);
+    }
     return wanted;
   }
   const tried: string[] = [];
@@ -78,7 +86,8 @@ function libraryPath(): string {
     tried.push(path);
   }
   throw new LibraryError(
-    `there is no CUDA library for ${platform()}` + (tried.length > 0 ? ` (looked for ${tried.join(", ")})` : "") +
+    `there is no CUDA library for ${platform()}` +
+      (tried.length > 0 ? ` (looked for ${tried.join(", ")})` : "") +
       ": build it with scripts/build_cuda.ts, or name one in TSTORCH_CUDA_LIB",
   );
 }

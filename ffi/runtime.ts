@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { ABI_VERSION, type HostFunction, LibraryError, type NativeLibrary, type StatusFunction } from "./native_library.ts";
+import {
+  ABI_VERSION,
+  type HostFunction,
+  LibraryError,
+  type NativeLibrary,
+  type StatusFunction,
+} from "./native_library.ts";
 
 /** `tc_status` of core/include/tc.h, as far as this folder looks at it. */
 export const DEVICE_ERROR = 6;
@@ -115,7 +121,9 @@ export class NativeRuntime {
     this.#h2d = this.#required("tc_copy_h2d");
     this.#d2h = this.#required("tc_copy_d2h");
     this.#lastError = this.#required("tc_last_error");
-    const lines = this.#readText(this.#required("tc_kernel_list")).trimEnd().split("\n").map((line) => line.split(" "));
+    const lines = this.#readText(this.#required("tc_kernel_list")).trimEnd().split("\n").map((line) =>
+      line.split(" ")
+    );
     this.kernels = new Map(
       lines.filter(([kind]) => kind === "kernel")
         .map(([, name, bytes, scratch]) => [name!, { argBytes: Number(bytes), scratch: scratch === "1" }]),

@@ -14,7 +14,15 @@
 
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, normalize, relative } from "node:path";
 import process from "node:process";
@@ -32,7 +40,17 @@ export const PREBUILT = join(root, "ffi", "prebuilt", PLATFORM);
 const LIBRARY = "libtstorch_cuda.so";
 
 // Signed overflow wraps, as in PyTorch; a*b+c is not fused, so that the processor's numbers are the core's.
-const HOST_FLAGS = ["-std=c++17", "-O1", "-fwrapv", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-fPIC", "-fvisibility=hidden"];
+const HOST_FLAGS = [
+  "-std=c++17",
+  "-O1",
+  "-fwrapv",
+  "-ffp-contract=off",
+  "-Wall",
+  "-Wextra",
+  "-Werror",
+  "-fPIC",
+  "-fvisibility=hidden",
+];
 const SANITIZE_FLAGS = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"];
 const CORE_FLAGS = ["-std=gnu11", "-O2", "-ffp-contract=off", "-fno-math-errno", "-fPIC", "-pthread"];
 const CUDA_FLAGS = [
@@ -89,7 +107,9 @@ function inputHash(file: string): string {
 }
 
 function filesIn(folder: string, ending: string): string[] {
-  return readdirSync(join(root, folder)).filter((name) => name.endsWith(ending)).sort().map((name) => join(folder, name));
+  return readdirSync(join(root, folder)).filter((name) => name.endsWith(ending)).sort().map((name) =>
+    join(folder, name)
+  );
 }
 
 /** Hash of all that the CUDA library is made of. */
@@ -104,14 +124,22 @@ async function firstLine(command: string, args: string[]): Promise<string> {
   return stdout.trim();
 }
 
-async function compile(compiler: string, version: string, flags: readonly string[], file: string): Promise<string> {
+async function compile(
+  compiler: string,
+  version: string,
+  flags: readonly string[],
+  file: string,
+): Promise<string> {
   const key = sha256(JSON.stringify([compiler, version, flags, inputHash(file)])).slice(0, 32);
   const object = join(buildDir, "objects", `${file.replaceAll("/", "_")}-${key}.o`);
   if (existsSync(object)) return object;
   mkdirSync(dirname(object), { recursive: true });
   const temporary = `${object}.${process.pid}.tmp.o`;
   // Run from the root, so that no path of this machine can end up in an object.
-  const { stderr } = await run("nice", [compiler, "-c", ...flags, file, "-o", temporary], { cwd: root, maxBuffer: 1 << 26 })
+  const { stderr } = await run("nice", [compiler, "-c", ...flags, file, "-o", temporary], {
+    cwd: root,
+    maxBuffer: 1 << 26,
+  })
     .catch((error: { stderr?: string }) => {
       throw new Error(`${file} did not compile:\n${error.stderr ?? String(error)}`);
     });
@@ -120,11 +148,18 @@ async function compile(compiler: string, version: string, flags: readonly string
   return object;
 }
 
-async function compileAll(compiler: string, version: string, flags: readonly string[], files: readonly string[]): Promise<string[]> {
+async function compileAll(
+  compiler: string,
+  version: string,
+  flags: readonly string[],
+  files: readonly string[],
+): Promise<string[]> {
   const objects: string[] = new Array(files.length);
   let next = 0;
   const lane = async () => {
-    for (let i = next++; i < files.length; i = next++) objects[i] = await compile(compiler, version, flags, files[i]!);
+    for (let i = next++; i < files.length; i = next++) {
+      objects[i] = await compile(compiler, version, flags, files[i]!);
+    }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, lane));
   return objects;
@@ -133,9 +168,11 @@ async function compileAll(compiler: string, version: string, flags: readonly str
 async function link(compiler: string, args: readonly string[], output: string): Promise<void> {
   mkdirSync(dirname(output), { recursive: true });
   const temporary = `${output}.${process.pid}.tmp`;
-  await run(compiler, [...args, "-o", temporary], { cwd: root, maxBuffer: 1 << 26 }).catch((error: { stderr?: string }) => {
-    throw new Error(`${relative(root, output)} did not link:\n${error.stderr ?? String(error)}`);
-  });
+  await run(compiler, [...args, "-o", temporary], { cwd: root, maxBuffer: 1 << 26 }).catch(
+    (error: { stderr?: string }) => {
+      throw new Error(`${relative(root, output)} did not link:\n${error.stderr ?? String(error)}`);
+    },
+  );
   renameSync(temporary, output);
 }
 
@@ -184,7 +221,13 @@ export async function buildCuda(nvcc: Nvcc, options: { dev?: number } = {}): Pro
   const objects = await compileAll(nvcc.command, nvcc.version, flags, filesIn("ffi/cuda", ".cu"));
   const output = options.dev === undefined ? join(PREBUILT, LIBRARY) : join(buildDir, LIBRARY);
   // Only what TC_EXPORT marks is visible; the CUDA runtime inside is not.
-  await link(nvcc.command, ["-shared", "--cudart=static", "-Xlinker=--exclude-libs,ALL,-s", ...objects, "-ldl"], output);
+  await link(nvcc.command, [
+    "-shared",
+    "--cudart=static",
+    "-Xlinker=--exclude-libs,ALL,-s",
+    ...objects,
+    "-ldl",
+  ], output);
   if (options.dev === undefined) {
     const bytes = readFileSync(output);
     const manifest: Manifest = {
@@ -207,12 +250,14 @@ export async function checkCompiles(nvcc: Nvcc): Promise<void> {
 
 async function main(args: string[]): Promise<void> {
   const [target, ...options] = args;
-  const report = (path: string) => console.log(`${relative(root, path)}: ${(statSync(path).size / 1e6).toFixed(2)} MB`);
+  const report = (path: string) =>
+    console.log(`${relative(root, path)}: ${(statSync(path).size / 1e6).toFixed(2)} MB`);
   const dev = options.find((option) => option.startsWith("--dev="))?.slice(6);
   if (target === "host") report(await buildHost({ sanitize: options.includes("--sanitize") }));
   else if (target === "core") report(await buildCore());
-  else if (target === "cuda") report(await buildCuda(await findNvcc(), dev === undefined ? {} : { dev: Number(dev) }));
-  else if (target === "check") await checkCompiles(await findNvcc());
+  else if (target === "cuda") {
+    report(await buildCuda(await findNvcc(), dev === undefined ? {} : { dev: Number(dev) }));
+  } else if (target === "check") await checkCompiles(await findNvcc());
   else throw new Error(`build_cuda.ts: expected host, core, cuda or check, but got ${target ?? "nothing"}`);
 }
 

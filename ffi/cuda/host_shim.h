@@ -200,6 +200,7 @@ template <class T> T atomicMin(T *address, T value) {
   return old;
 }
 
+inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
 template <class T> T __ldg(const T *address) { return *address; }
 inline float __int_as_float(int bits) { return tc_shim::from_bits<float>(uint32_t(bits)); }
 inline int __float_as_int(float value) { return int(uint32_t(tc_shim::to_bits(value))); }

@@ -1,35 +1,33 @@
-// tc_optim_step and tc_multi: one launch works on many tensors. Their descriptions travel as kernel arguments.
+// tc_optim_step and tc_multi: one launch works on many tensors. The table that describes them lies on the device, like
+// all that a struct points to, so the host does not know the sizes: every tensor gets the same number of blocks, and a
+// block that finds nothing to do ends.
 #include "words.cuh"
 
 namespace tc {
 namespace {
 
-constexpr int kTensors = 32;        // per launch: the arguments of a kernel have 4 KiB
-constexpr int kMostChunks = 1024;   // blocks per tensor
+constexpr int64_t kMostTensors = 65535;  // of a launch: the grid's second dimension has 16 bits
 
-// The numbers of a step that all tensors share, and those that each has, in the parameter's type where PyTorch's
-// operators would round them.
+// The numbers of a step that all tensors share.
 struct Step {
   int maximize, nesterov, amsgrad, use_momentum;
   double lr, weight_decay, momentum, dampening, beta1, beta2, eps;
 };
-struct StepTensor {
-  void *param;
-  const void *grad;
-  void *s1, *s2, *s3;
-  int64_t n;
-  int first;
-  double step_size, correction;  // Adam: lr / bias_correction1, sqrt(bias_correction2)
-};
-struct StepTensors { StepTensor t[kTensors]; };
 
-// torch/optim/sgd.py, _single_tensor_sgd.
+// What Adam derives from a tensor's step number; in float64, as Python does.
+struct Corrections { double step_size, root; };
+TC_FN Corrections corrections_of(const Step &s, double step) {
+  return {s.lr / (1 - pow(s.beta1, step)), sqrt(1 - pow(s.beta2, step))};
+}
+
+// torch/optim/sgd.py, _single_tensor_sgd. Numbers are combined in float64 and rounded where PyTorch's operators do.
 template <class T> struct Sgd {
-  static TC_FN void apply(const Step &s, const StepTensor &t, int64_t i, T *param, T g) {
+  static constexpr bool corrects = false;
+  static TC_FN void apply(const Step &s, const tc_optim_tensor &t, const Corrections &, int64_t i, T *param, T g) {
     const T p = *param;
     if (s.weight_decay != 0) g += T(s.weight_decay) * p;
     if (s.use_momentum) {
-      T *const buffer = static_cast<T *>(t.s1) + i;
+      T *const buffer = TC_PTR(T, t.s1) + i;
       const T b = t.first ? g : T(s.momentum) * *buffer + T(1 - s.dampening) * g;
       *buffer = b;
       g = s.nesterov ? g + T(s.momentum) * b : b;
@@ -39,65 +37,86 @@ template <class T> struct Sgd {
 };
 
 // torch/optim/adam.py, _single_tensor_adam; DECOUPLED: torch/optim/adamw.py.
-template <class T, bool DECOUPLED> TC_FN void adam(const Step &s, const StepTensor &t, int64_t i, T *param, T g) {
-  T p = *param;
-  if (DECOUPLED) p *= T(1 - s.lr * s.weight_decay);
-  else if (s.weight_decay != 0) g += T(s.weight_decay) * p;
-  T *const avg = static_cast<T *>(t.s1) + i, *const avg_sq = static_cast<T *>(t.s2) + i;
-  const T m = T(s.beta1) * *avg + T(1 - s.beta1) * g, v = T(s.beta2) * *avg_sq + T(1 - s.beta2) * g * g;
-  *avg = m;
-  *avg_sq = v;
-  T largest = v;
-  if (s.amsgrad) {
-    T *const max_sq = static_cast<T *>(t.s3) + i;
-    largest = v_maximum(*max_sq, v);
-    *max_sq = largest;
+template <class T, bool DECOUPLED> struct AdamRule {
+  static constexpr bool corrects = true;
+  static TC_FN void apply(const Step &s, const tc_optim_tensor &t, const Corrections &c, int64_t i, T *param, T g) {
+    T p = *param;
+    if (DECOUPLED) p *= T(1 - s.lr * s.weight_decay);
+    else if (s.weight_decay != 0) g += T(s.weight_decay) * p;
+    T *const avg = TC_PTR(T, t.s1) + i, *const avg_sq = TC_PTR(T, t.s2) + i;
+    const T m = T(s.beta1) * *avg + T(1 - s.beta1) * g, v = T(s.beta2) * *avg_sq + T(1 - s.beta2) * g * g;
+    *avg = m;
+    *avg_sq = v;
+    T largest = v;
+    if (s.amsgrad) {
+      T *const max_sq = TC_PTR(T, t.s3) + i;
+      largest = v_maximum(*max_sq, v);
+      *max_sq = largest;
+    }
+    const T denominator = v_sqrt(largest) / T(c.root) + T(s.eps);
+    *param = p + T(-c.step_size) * m / denominator;
   }
-  const T denominator = v_sqrt(largest) / T(t.correction) + T(s.eps);
-  *param = p + T(-t.step_size) * m / denominator;
-}
-template <class T> struct Adam {
-  static TC_FN void apply(const Step &s, const StepTensor &t, int64_t i, T *param, T g) { adam<T, false>(s, t, i, param, g); }
 };
-template <class T> struct AdamW {
-  static TC_FN void apply(const Step &s, const StepTensor &t, int64_t i, T *param, T g) { adam<T, true>(s, t, i, param, g); }
-};
+template <class T> using Adam = AdamRule<T, false>;
+template <class T> using AdamW = AdamRule<T, true>;
 
-// Block (x, y): chunk x of tensor y.
-template <template <class> class Rule, class T> __global__ void step_kernel(TC_ARG Step s, TC_ARG StepTensors tensors) {
-  const StepTensor &t = tensors.t[blockIdx.y];
-  T *const param = static_cast<T *>(t.param);
-  for (int64_t i = thread_index(); i < t.n; i += thread_count()) {
-    const T g = static_cast<const T *>(t.grad)[i];
-    Rule<T>::apply(s, t, i, param + i, s.maximize ? -g : g);
-  }
+template <template <class> class Rule, class T>
+TC_FN void step_tensor(const Step &s, const tc_optim_tensor &t, const Corrections &c) {
+  T *const param = TC_PTR(T, t.param);
+  const T *const grad = TC_PTR(const T, t.grad);
+  for (int64_t i = thread_index(); i < t.n; i += thread_count())
+    Rule<T>::apply(s, t, c, i, param + i, s.maximize ? -grad[i] : grad[i]);
 }
 
-unsigned chunks_of(int64_t largest) {
-  const int64_t chunks = (largest + 1023) / 1024;
-  return unsigned(chunks < 1 ? 1 : chunks > kMostChunks ? kMostChunks : chunks);
+// Block (x, y): part x of tensor y.
+template <template <class> class Rule>
+__global__ void step_kernel(TC_ARG Step s, const tc_optim_tensor *tensors, DeviceError *error) {
+  __shared__ tc_optim_tensor t;
+  __shared__ Corrections c;
+  if (threadIdx.x == 0) {
+    t = tensors[blockIdx.y];
+    if (Rule<float>::corrects && int64_t(blockIdx.x) * blockDim.x < t.n) c = corrections_of(s, t.step);
+  }
+  __syncthreads();
+  if (t.dtype == TC_F32) step_tensor<Rule, float>(s, t, c);
+  else if (t.dtype == TC_F64) step_tensor<Rule, double>(s, t, c);
+  else if (threadIdx.x == 0) raise(error, TC_KERNEL_optim_step, TC_UNSUPPORTED, t.dtype, 0);
+}
+
+// Blocks for each of `count` tensors: together they fill the device several times over.
+unsigned blocks_each(const Frame &f, int64_t count) {
+  const int64_t blocks = int64_t(f.device->multiprocessors) * 16 / count;
+  return unsigned(blocks < 4 ? 4 : blocks);
 }
 
 template <template <class> class Rule>
-void step_launch(const Frame &f, const Step &s, const StepTensors &batch, int count, int64_t largest, int64_t dtype) {
-  const dim3 grid(chunks_of(largest), unsigned(count));
-  if (dtype == TC_F32) TC_LAUNCH((step_kernel<Rule, float>), grid, 256, 0, f.stream, s, batch);
-  else TC_LAUNCH((step_kernel<Rule, double>), grid, 256, 0, f.stream, s, batch);
+void step_launch(const Frame &f, const Step &s, const tc_optim_tensor *tensors, int64_t count) {
+  for (int64_t at = 0; at < count; at += kMostTensors) {
+    const int64_t some = count - at < kMostTensors ? count - at : kMostTensors;
+    TC_LAUNCH(step_kernel<Rule>, dim3(blocks_each(f, some), unsigned(some)), 256, 0, f.stream, s, tensors + at, f.error);
+  }
 }
 
 // Lists of tensors -------------------------------------------------------------------------------------------------------
 
-struct Pair { void *x; const void *y; int64_t n; int number; };
-struct Pairs { Pair t[kTensors]; };
+// fn(Tag<T>) on the device.
+template <class F> TC_FN void with_floating_on_device(int64_t dtype, F fn, int64_t op, DeviceError *error) {
+  switch (dtype) {
+    case TC_F32: fn(Tag<float>()); break;
+    case TC_F64: fn(Tag<double>()); break;
+    case TC_F16: fn(Tag<half_t>()); break;
+    case TC_BF16: fn(Tag<bfloat_t>()); break;
+    default: if (threadIdx.x == 0) raise(error, TC_KERNEL_multi, TC_UNSUPPORTED, dtype, op);
+  }
+}
 
 TC_FN bool finite(float x) { return fabsf(x) < INFINITY; }
 TC_FN bool finite(double x) { return fabs(x) < INFINITY; }
 
-template <class T> __global__ void multi_kernel(int op, TC_ARG Pairs pairs, double value, double *found) {
+template <class T> TC_FN void change_tensor(const tc_multi_tensor &t, int op, double value, double *found) {
   using C = compute_t<T>;
-  const Pair &t = pairs.t[blockIdx.y];
-  T *const x = static_cast<T *>(t.x);
-  const T *const y = static_cast<const T *>(t.y);
+  T *const x = TC_PTR(T, t.x);
+  const T *const y = TC_PTR(const T, t.y);
   const C c = C(value);
   for (int64_t i = thread_index(); i < t.n; i += thread_count()) {
     const C v = convert<C>(x[i]);
@@ -120,57 +139,56 @@ template <class T> __global__ void multi_kernel(int op, TC_ARG Pairs pairs, doub
   }
 }
 
+__global__ void multi_kernel(int op, const tc_multi_tensor *tensors, double value, double *found, DeviceError *error) {
+  const tc_multi_tensor t = tensors[blockIdx.y];
+  if (op == TC_MULTI_ZERO) {  // any dtype
+    unsigned char *const x = TC_PTR(unsigned char, t.x);
+    const int64_t bytes = t.n * tc_dtype_size(t.dtype);
+    for (int64_t i = thread_index(); i < bytes; i += thread_count()) x[i] = 0;
+    return;
+  }
+  with_floating_on_device(t.dtype, [&](auto tag) {
+    change_tensor<typename decltype(tag)::type>(t, op, value, found);
+  }, op, error);
+}
+
 constexpr int kNormBlocks = 64;  // partial results per tensor
 
-struct Norm {
-  int op;
-  TC_FN double join(double a, double b) const { return op == TC_MULTI_MAXABS ? v_maximum(a, b) : a + b; }
-};
+TC_FN double join_norms(int op, double a, double b) { return op == TC_MULTI_MAXABS ? v_maximum(a, b) : a + b; }
 
 // Joins the block's values in order; thread 0 has the result.
-TC_FN double join_block(const Norm &norm, double *shared, double s) {
+TC_FN double join_block(int op, double *shared, double s) {
   shared[threadIdx.x] = s;
   for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
     __syncthreads();
-    if (threadIdx.x < half) shared[threadIdx.x] = norm.join(shared[threadIdx.x], shared[threadIdx.x + half]);
+    if (threadIdx.x < half) shared[threadIdx.x] = join_norms(op, shared[threadIdx.x], shared[threadIdx.x + half]);
   }
   return shared[0];
 }
 
-template <class T> __global__ void norm_kernel(Norm norm, TC_ARG Pairs pairs, double *partial) {
-  __shared__ double shared[256];
-  using C = compute_t<T>;
-  const Pair &t = pairs.t[blockIdx.y];
-  const T *const x = static_cast<const T *>(t.x);
+template <class T> TC_FN double norm_part(const tc_multi_tensor &t, int op) {
+  const T *const x = TC_PTR(const T, t.x);
   double s = 0;
   for (int64_t i = thread_index(); i < t.n; i += thread_count()) {
-    const double v = double(convert<C>(x[i]));
-    s = norm.join(s, norm.op == TC_MULTI_SUMSQ ? v * v : fabs(v));
+    const double v = double(convert<compute_t<T>>(x[i]));
+    s = join_norms(op, s, op == TC_MULTI_SUMSQ ? v * v : fabs(v));
   }
-  s = join_block(norm, shared, s);
-  if (threadIdx.x == 0) partial[int64_t(t.number) * kNormBlocks + blockIdx.x] = s;
+  return s;
 }
 
-__global__ void join_norms_kernel(Norm norm, const double *partial, double *out) {
+__global__ void norm_kernel(int op, const tc_multi_tensor *tensors, double *partial, DeviceError *error) {
+  __shared__ double shared[256];
+  const tc_multi_tensor t = tensors[blockIdx.y];
+  double s = 0;
+  with_floating_on_device(t.dtype, [&](auto tag) { s = norm_part<typename decltype(tag)::type>(t, op); }, op, error);
+  s = join_block(op, shared, s);
+  if (threadIdx.x == 0) partial[int64_t(blockIdx.y) * kNormBlocks + blockIdx.x] = s;
+}
+
+__global__ void join_norms_kernel(int op, const double *partial, double *out) {
   __shared__ double shared[kNormBlocks];
-  const double s = join_block(norm, shared, partial[int64_t(blockIdx.x) * kNormBlocks + threadIdx.x]);
+  const double s = join_block(op, shared, partial[int64_t(blockIdx.x) * kNormBlocks + threadIdx.x]);
   if (threadIdx.x == 0) out[blockIdx.x] = s;
-}
-
-// Runs of tensors of one dtype, at most kTensors long: fn(pairs, how many, the longest, dtype).
-template <class F> void for_batches(const tc_multi_args *a, F &&fn) {
-  const tc_multi_tensor *const list = TC_PTR(const tc_multi_tensor, a->tensors);
-  for (int64_t at = 0; at < a->count;) {
-    Pairs pairs;
-    int count = 0;
-    int64_t largest = 0;
-    const int64_t dtype = list[at].dtype;
-    for (; at < a->count && count < kTensors && list[at].dtype == dtype; at++, count++) {
-      pairs.t[count] = {TC_PTR(void, list[at].x), TC_PTR(const void, list[at].y), list[at].n, int(at)};
-      if (list[at].n > largest) largest = list[at].n;
-    }
-    fn(pairs, count, largest, dtype);
-  }
 }
 
 }  // namespace
@@ -179,34 +197,15 @@ template <class F> void for_batches(const tc_multi_args *a, F &&fn) {
 TC_EXPORT(tc_optim_step) int32_t tc_optim_step(const tc_optim_args *a) {
   using namespace tc;
   const Frame f(TC_KERNEL_optim_step);
-  if (f.status != TC_OK) return f.status;
-  if (a->op != TC_OPTIM_SGD && a->op != TC_OPTIM_ADAM && a->op != TC_OPTIM_ADAMW) return unsupported(TC_F32, a->op);
+  if (f.status != TC_OK || a->count == 0) return f.status;
   const Step s = {int(a->maximize), int(a->nesterov), int(a->amsgrad), a->momentum != 0, a->lr, a->weight_decay,
                   a->momentum, a->dampening, a->beta1, a->beta2, a->eps};
-  const tc_optim_tensor *const list = TC_PTR(const tc_optim_tensor, a->tensors);
-  for (int64_t i = 0; i < a->count; i++)
-    if (list[i].dtype != TC_F32 && list[i].dtype != TC_F64) return unsupported(list[i].dtype, a->op);
-  for (int64_t at = 0; at < a->count;) {
-    StepTensors batch;
-    int count = 0;
-    int64_t largest = 0;
-    const int64_t dtype = list[at].dtype;
-    for (; at < a->count && count < kTensors && list[at].dtype == dtype; at++, count++) {
-      const tc_optim_tensor &t = list[at];
-      StepTensor &d = batch.t[count];
-      d = {TC_PTR(void, t.param), TC_PTR(const void, t.grad), TC_PTR(void, t.s1), TC_PTR(void, t.s2), TC_PTR(void, t.s3),
-           t.n, int(t.first), 0, 1};
-      if (a->op != TC_OPTIM_SGD) {
-        d.step_size = a->lr / (1 - std::pow(a->beta1, t.step));
-        d.correction = std::sqrt(1 - std::pow(a->beta2, t.step));
-      }
-      if (t.n > largest) largest = t.n;
-    }
-    switch (a->op) {
-      case TC_OPTIM_SGD: step_launch<Sgd>(f, s, batch, count, largest, dtype); break;
-      case TC_OPTIM_ADAM: step_launch<Adam>(f, s, batch, count, largest, dtype); break;
-      default: step_launch<AdamW>(f, s, batch, count, largest, dtype); break;
-    }
+  const tc_optim_tensor *const tensors = TC_PTR(const tc_optim_tensor, a->tensors);
+  switch (a->op) {
+    case TC_OPTIM_SGD: step_launch<Sgd>(f, s, tensors, a->count); break;
+    case TC_OPTIM_ADAM: step_launch<Adam>(f, s, tensors, a->count); break;
+    case TC_OPTIM_ADAMW: step_launch<AdamW>(f, s, tensors, a->count); break;
+    default: return unsupported(TC_F32, a->op);
   }
   return f.end();
 }
@@ -219,36 +218,22 @@ TC_EXPORT(tc_multi_scratch) int64_t tc_multi_scratch(const tc_multi_args *a) {
 TC_EXPORT(tc_multi) int32_t tc_multi(const tc_multi_args *a) {
   using namespace tc;
   const Frame f(TC_KERNEL_multi);
-  if (f.status != TC_OK) return f.status;
-  const tc_multi_tensor *const list = TC_PTR(const tc_multi_tensor, a->tensors);
-  double *const out = TC_PTR(double, a->out);
-  if (a->op == TC_MULTI_ZERO) {
-    for (int64_t i = 0; i < a->count; i++)
-      cudaMemsetAsync(TC_PTR(void, list[i].x), 0, size_t(list[i].n * tc_dtype_size(list[i].dtype)), f.stream);
-    return f.end();
-  }
-  for (int64_t i = 0; i < a->count; i++)
-    if (!with_floating(list[i].dtype, [](auto) {})) return unsupported(list[i].dtype, a->op);
-  if (tc_multi_scratch(a) > 0) {
-    const Norm norm = {int(a->op)};
-    double *const partial = TC_PTR(double, a->scratch);
-    for_batches(a, [&](const Pairs &pairs, int count, int64_t, int64_t dtype) {
-      with_floating(dtype, [&](auto tag) {
-        using T = typename decltype(tag)::type;
-        TC_LAUNCH(norm_kernel<T>, dim3(kNormBlocks, unsigned(count)), 256, 0, f.stream, norm, pairs, partial);
-      });
-    });
-    TC_LAUNCH(join_norms_kernel, unsigned(a->count), kNormBlocks, 0, f.stream, norm, static_cast<const double *>(partial),
-              out);
-    return f.end();
-  }
+  if (f.status != TC_OK || a->count == 0) return f.status;
+  const tc_multi_tensor *const tensors = TC_PTR(const tc_multi_tensor, a->tensors);
+  double *const out = TC_PTR(double, a->out), *const partial = TC_PTR(double, a->scratch);
+  const int op = int(a->op);
+  const bool norm = tc_multi_scratch(a) > 0;
   if (a->op == TC_MULTI_UNSCALE) cudaMemsetAsync(out, 0, sizeof(double), f.stream);
-  for_batches(a, [&](const Pairs &pairs, int count, int64_t largest, int64_t dtype) {
-    with_floating(dtype, [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      TC_LAUNCH(multi_kernel<T>, dim3(chunks_of(largest), unsigned(count)), 256, 0, f.stream, int(a->op), pairs, a->value,
-                out);
-    });
-  });
+  for (int64_t at = 0; at < a->count; at += kMostTensors) {
+    const int64_t some = a->count - at < kMostTensors ? a->count - at : kMostTensors;
+    if (norm)
+      TC_LAUNCH(norm_kernel, dim3(kNormBlocks, unsigned(some)), 256, 0, f.stream, op, tensors + at,
+                partial + at * kNormBlocks, f.error);
+    else
+      TC_LAUNCH(multi_kernel, dim3(blocks_each(f, some), unsigned(some)), 256, 0, f.stream, op, tensors + at, a->value, out,
+                f.error);
+  }
+  if (norm)
+    TC_LAUNCH(join_norms_kernel, unsigned(a->count), kNormBlocks, 0, f.stream, op, static_cast<const double *>(partial), out);
   return f.end();
 }

@@ -8,6 +8,14 @@
 namespace tc {
 namespace {
 
+#if defined(IS_FLOAT)
+#define T E
+#define K(c) E(c)
+#include "../../core/pointwise_formulas.h"
+#undef T
+#undef K
+#endif
+
 enum Op {
 #define UNARY(name, types, cost, ...) PW_##name,
 #define BINARY UNARY

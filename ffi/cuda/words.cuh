@@ -1,6 +1,6 @@
-// The words of core/pointwise.def on scalars. In the C core they work on vectors and a comparison gives a mask of
-// integers; here T is a plain number and a mask is 0 or 1, and the same formulas compile. The functions themselves are
-// CUDA's (or the C library's), so results may differ from the core's in the last bits.
+// The words of core/pointwise.def and core/pointwise_formulas.h on scalars. In the C core they work on vectors, and a
+// comparison gives a mask of integers; here they work on plain numbers and a mask is 0 or 1, and the same formulas
+// compile. The functions are CUDA's (or the C library's), so results may differ from the core's in the last bits.
 #pragma once
 
 #include <cmath>
@@ -77,6 +77,19 @@ TC_FLOAT_WORD_2(fmod, fmod)
 TC_FLOAT_WORD_2(nextafter, nextafter)
 #undef TC_FLOAT_WORD_1
 #undef TC_FLOAT_WORD_2
+
+// a * b + c and c - a * b: fused on the GPU, as the core's where its machine fuses.
+template <class V> TC_FN V v_fma(V a, V b, V c) {
+#if defined(__CUDA_ARCH__)
+  if constexpr (std::is_floating_point_v<V>) return fma(a, b, c);
+#endif
+  return a * b + c;
+}
+template <class V> TC_FN V v_fnma(V a, V b, V c) { return v_fma(-a, b, c); }
+
+// e^(-x^2 / 2), and with that at hand the cumulative normal distribution.
+template <class V> TC_FN V v_gauss(V x) { return v_exp(x * x * V(-0.5)); }
+template <class V> TC_FN V v_gauss_cdf(V x, V) { return V(0.5) * v_erfc(x * V(-0.70710678118654752440)); }
 
 TC_WORD float v_sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 TC_WORD double v_sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
@@ -175,14 +188,5 @@ TC_INT_WORD(shift_right)
 TC_INT_WORD(gcd)
 TC_INT_WORD(lcm)
 #undef TC_INT_WORD
-
-#define K(c) T(c)
-#define T float
-#include "../../core/pointwise_formulas.h"
-#undef T
-#define T double
-#include "../../core/pointwise_formulas.h"
-#undef T
-#undef K
 
 }  // namespace tc

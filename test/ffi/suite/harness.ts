@@ -175,14 +175,14 @@ export interface Place {
   readonly element: number;
 }
 
-/** An array of structs in host memory, for a field that points to one. */
-export interface HostStructs {
+/** An array of structs in the device's memory, for a field that points to one. */
+export interface Structs {
   readonly struct: StructName;
   readonly rows: readonly Fields[];
 }
 
 type Value = number | bigint | Buffer | Place;
-export type Fields = { readonly [name: string]: Value | readonly Value[] | HostStructs };
+export type Fields = { readonly [name: string]: Value | readonly Value[] | Structs };
 
 export interface Case {
   readonly kernel: KernelName;
@@ -194,7 +194,7 @@ export interface Case {
 function isPlace(value: unknown): value is Place {
   return typeof value === "object" && value !== null && "buffer" in value;
 }
-function isStructs(value: unknown): value is HostStructs {
+function isStructs(value: unknown): value is Structs {
   return typeof value === "object" && value !== null && "rows" in value;
 }
 
@@ -213,12 +213,11 @@ function collect(fields: Fields, into: Set<Buffer>): void {
 /** Writes structs for one library. */
 class Writer {
   readonly #address: (buffer: Buffer) => number;
-  readonly #library: NativeLibrary;
-  /** Host memory that structs point to. */
-  readonly kept: Uint8Array[] = [];
-  constructor(library: NativeLibrary, address: (buffer: Buffer) => number) {
-    this.#library = library;
+  readonly #place: (structs: Uint8Array) => number;
+  /** `place` brings an array of structs to where the kernel reads it, and returns its address there. */
+  constructor(address: (buffer: Buffer) => number, place: (structs: Uint8Array) => number) {
     this.#address = address;
+    this.#place = place;
   }
 
   write(struct: StructName, rows: readonly Fields[]): Uint8Array {
@@ -234,9 +233,7 @@ class Writer {
         if (slot === undefined) throw new Error(`${struct} has no field ${name}`);
         const first = row * STRUCTS[struct].slots + slot;
         if (isStructs(value)) {
-          const array = this.write(value.struct, value.rows);
-          this.kept.push(array);
-          i64[first] = BigInt(this.#library.address(array));
+          i64[first] = BigInt(this.#place(this.write(value.struct, value.rows)));
           continue;
         }
         (Array.isArray(value) ? value as readonly Value[] : [value as Value]).forEach((one, k) => {
@@ -284,7 +281,12 @@ export function runOnDevice(device: NativeRuntime, c: Case): Outcome {
     device.copyToDevice(address, buffer.bytes);
   }
   const library = device.library;
-  const writer = new Writer(library, (buffer) => addresses.get(buffer)!);
+  const tables: number[] = [];
+  const writer = new Writer((buffer) => addresses.get(buffer)!, (structs) => {
+    tables.push(device.malloc(structs.length));
+    device.copyToDevice(tables.at(-1)!, structs);
+    return tables.at(-1)!;
+  });
   const struct = KERNELS[c.kernel].args;
   const args = writer.write(struct, [c.fields]);
   let scratch = 0;
@@ -314,7 +316,7 @@ export function runOnDevice(device: NativeRuntime, c: Case): Outcome {
     buffers.set(buffer, bytes);
     device.free(address);
   }
-  if (scratch !== 0) device.free(scratch);
+  for (const address of scratch === 0 ? tables : [scratch, ...tables]) device.free(address);
   return { status, info: failure?.info ?? [0, 0, 0, 0], text: failure?.text ?? "", buffers };
 }
 
@@ -323,7 +325,11 @@ export function runOnCore(core: NativeLibrary, c: Case): Outcome {
   const used = new Set<Buffer>();
   collect(c.fields, used);
   const copies = new Map<Buffer, Uint8Array>([...used].map((buffer) => [buffer, buffer.bytes.slice()]));
-  const writer = new Writer(core, (buffer) => core.address(copies.get(buffer)!));
+  const tables: Uint8Array[] = [];
+  const writer = new Writer((buffer) => core.address(copies.get(buffer)!), (structs) => {
+    tables.push(structs);
+    return core.address(structs);
+  });
   const args = writer.write(KERNELS[c.kernel].args, [c.fields]);
   let scratch: Uint8Array | null = null;
   if (KERNELS[c.kernel].scratch) {
@@ -336,7 +342,7 @@ export function runOnCore(core: NativeLibrary, c: Case): Outcome {
   const run = core.statusFunction(c.kernel);
   if (run === undefined) throw new Error(`the core has no ${c.kernel}`);
   const status = run(args);
-  keepAlive(scratch, writer.kept);
+  keepAlive(scratch, tables);
   return { status, info: [], text: "", buffers: copies };
 }
 

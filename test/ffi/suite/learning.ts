@@ -137,6 +137,22 @@ const badLabel: Check = {
   },
 };
 
+const dropout: Check = {
+  name: "dropout with a given mask",
+  run(libraries) {
+    const r = new Random(6150);
+    for (const dtype of [F32, F64, F16, BF16]) {
+      for (const p of [0.1, 0.5, 0.9]) {
+        compare(libraries, {
+          kernel: "tc_dropout_backward",
+          label: `${dtype} ${p}`,
+          fields: { dtype, in: new Buffer(dtype, 500, numbers(r, dtype)), out: near(dtype, 500, 2), mask: new Buffer(U8, 500, () => r.int(0, 1)), n: 500, p },
+        });
+      }
+    }
+  },
+};
+
 const OPTIMIZERS = { SGD: 0, ADAM: 1, ADAMW: 2 } as const;
 
 const optimizers: Check[] = Object.entries(OPTIMIZERS).map(([name, op]) => ({
@@ -221,4 +237,4 @@ const multi: Check[] = MULTI.map((name, op) => ({
   },
 }));
 
-export const learningChecks: Check[] = [...softmax, ...losses, badLabel, ...optimizers, ...multi];
+export const learningChecks: Check[] = [...softmax, ...losses, badLabel, dropout, ...optimizers, ...multi];

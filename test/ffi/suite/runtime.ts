@@ -22,10 +22,16 @@ const lists: Check = {
       assertEquals(argBytes, STRUCTS[known.args].slots * 8, `size of ${known.args}`);
       assertEquals(scratch, known.scratch, `${name} has a _scratch function`);
       assert(device.library.statusFunction(name) !== undefined, `${name} is listed but missing`);
-      if (scratch) assert(device.library.sizeFunction(`${name}_scratch`) !== undefined, `${name}_scratch is missing`);
+      if (scratch) {
+        assert(device.library.sizeFunction(`${name}_scratch`) !== undefined, `${name}_scratch is missing`);
+      }
     }
     assertEquals(device.pointwiseOps, Object.keys(POINTWISE), "elementwise operators");
-    assertEquals(device.library.statusFunction("tc_no_such_kernel"), undefined, "a function that is not there");
+    assertEquals(
+      device.library.statusFunction("tc_no_such_kernel"),
+      undefined,
+      "a function that is not there",
+    );
   },
 };
 
@@ -40,7 +46,10 @@ const devices: Check = {
     assertEquals([first.warp_size, first.max_threads_per_block], [32, 1024], "limits");
     assert(first.pci_bus_id !== second.pci_bus_id, "two devices have two places");
     assert(caught(() => device.properties(2)).text.includes("invalid device ordinal"), "no third device");
-    assert(caught(() => device.setDevice(2)).text.includes("cudaErrorInvalidDevice"), "no third device to set");
+    assert(
+      caught(() => device.setDevice(2)).text.includes("cudaErrorInvalidDevice"),
+      "no third device to set",
+    );
     assert(caught(() => device.setDevice(-1)).text.includes("invalid device ordinal"), "no device -1");
     const before = device.memoryInfo();
     const address = device.malloc(1 << 20);
@@ -93,15 +102,25 @@ const mistakes: Check = {
   name: "runtime: mistakes are errors and leave the library usable",
   run({ device }) {
     const a = device.malloc(100);
-    assert(caught(() => device.copyToDevice(a + 60, pattern(60))).text.includes("invalid argument"), "past the end");
-    assert(caught(() => device.copyFromDevice(new Uint8Array(8), 64)).text.includes("cudaMemcpyAsync"), "no memory there");
+    assert(
+      caught(() => device.copyToDevice(a + 60, pattern(60))).text.includes("invalid argument"),
+      "past the end",
+    );
+    assert(
+      caught(() => device.copyFromDevice(new Uint8Array(8), 64)).text.includes("cudaMemcpyAsync"),
+      "no memory there",
+    );
     assert(caught(() => device.fill(a, 0, 101)).text.includes("cudaMemsetAsync"), "fill past the end");
     device.free(a);
     assert(caught(() => device.free(a)).text.includes("cudaFree: invalid argument"), "freed twice");
     const { total } = device.memoryInfo();
     const error = caught(() => device.malloc(total + 1));
     assertEquals([error.status, error.info[0]], [6, OUT_OF_MEMORY], "out of memory");
-    assertEquals(error.text, `cudaMalloc of ${total + 1} bytes: out of memory (cudaErrorMemoryAllocation)`, "text");
+    assertEquals(
+      error.text,
+      `cudaMalloc of ${total + 1} bytes: out of memory (cudaErrorMemoryAllocation)`,
+      "text",
+    );
     device.free(device.malloc(100));
     device.synchronize();
   },
@@ -119,7 +138,11 @@ const streams: Check = {
     device.streamSet(0);
     device.eventWait(end, 0); // the default stream now comes after the copy
     device.copyOnDevice(b, a, bytes.length);
-    assertEquals(readBack(device, b, bytes.length).every((x, i) => x === bytes[i]), true, "ordered by the event");
+    assertEquals(
+      readBack(device, b, bytes.length).every((x, i) => x === bytes[i]),
+      true,
+      "ordered by the event",
+    );
     device.eventSynchronize(end);
     assert(device.eventQuery(end) && device.eventQuery(start), "done");
     assert(device.eventElapsed(start, end) >= 0, "time goes forward");
@@ -128,7 +151,10 @@ const streams: Check = {
     const plain = device.eventCreate(false);
     device.eventRecord(plain, 0);
     device.eventSynchronize(plain);
-    assert(caught(() => device.eventElapsed(start, plain)).text.includes("cudaEventElapsedTime"), "an event without a clock");
+    assert(
+      caught(() => device.eventElapsed(start, plain)).text.includes("cudaEventElapsedTime"),
+      "an event without a clock",
+    );
     for (const event of [start, end, plain]) device.eventDestroy(event);
     device.streamSet(stream);
     device.streamDestroy(stream); // the current stream falls back to the default one
@@ -143,7 +169,16 @@ const lateErrors: Check = {
   name: "runtime: a bad index is reported once, by a later call, with its kernel",
   run({ device }) {
     const index = new Buffer(I64, 3, (i) => i === 1 ? 9 : 0), x = new Buffer(F32, 4, () => 1);
-    const fields = { dtype: F32, out: new Buffer(F32, 3, () => 5), in: x, index, size: 4, n: 3, dim_stride: [1, 1, 1], dim: 2 };
+    const fields = {
+      dtype: F32,
+      out: new Buffer(F32, 3, () => 5),
+      in: x,
+      index,
+      size: 4,
+      n: 3,
+      dim_stride: [1, 1, 1],
+      dim: 2,
+    };
     const outcome = runOnDevice(device, { kernel: "tc_gather", label: "", fields });
     assertEquals([outcome.status, [...outcome.info]], [1, [9, 4, 1, 2]], "status and numbers");
     assertEquals(outcome.text, "found on the device by tc_gather", "text");
@@ -151,7 +186,11 @@ const lateErrors: Check = {
     assertEquals(fields.out.toArray(kept), [1, 5, 1], "the bad place is left as it was");
     device.synchronize(); // reported once
     try {
-      runOnDevice(device, { kernel: "tc_gather", label: "", fields: { ...fields, index: new Buffer(I64, 3, () => 2) } });
+      runOnDevice(device, {
+        kernel: "tc_gather",
+        label: "",
+        fields: { ...fields, index: new Buffer(I64, 3, () => 2) },
+      });
     } catch (error) {
       throw error instanceof NativeError ? new Error(`not usable after the report: ${error.text}`) : error;
     }
