@@ -85,7 +85,7 @@ static element expected(const tc_optim_args *a, const tc_optim_tensor *t, elemen
 static const int state_slots[] = {1, 2, 2, 2, 1, 2, 2, 2, 2, 1, 2};  // by tc_optim_op; more with some options
 
 static void check_step(int64_t op, int64_t dtype) {
-  const int64_t sizes[COUNT] = {pick(0, 3), pick(1, 20), 1, 9000};
+  const int64_t sizes[COUNT] = {pick(0, 3), pick(1, 20), 1, 4200};
   tc_optim_args a = {.op = op, .count = COUNT, .maximize = pick(0, 1), .lr = 0.02, .weight_decay = pick(0, 1) * 0.1,
                      .momentum = pick(0, 1) * 0.9, .dampening = pick(0, 1) * 0.3, .nesterov = pick(0, 1), .beta1 = 0.8,
                      .beta2 = 0.97, .eps = 1e-6, .amsgrad = pick(0, 1), .alpha = 0.9, .centered = pick(0, 1), .rho = 0.9,
