@@ -8,7 +8,7 @@ import { RuntimeError } from "../base/errors.ts";
 import { Complex, PyFloat } from "../base/scalar.ts";
 import { Size } from "../base/size.ts";
 import { PyDict, PyGlobal, PySet, PyTuple, pyTypeName, type PyValue } from "./python_values.ts";
-import { natural, SavedTensor, StorageType, storageTypes, type StorageView } from "./saved_tensor.ts";
+import { natural, SavedTensor, type StorageType, storageTypes, type StorageView } from "./saved_tensor.ts";
 import type { UnpickleHooks } from "./unpickler.ts";
 
 /** An allowed name that can be called. */

@@ -1,10 +1,11 @@
 /** Reads a checkpoint of any format as Python values. */
 import { RuntimeError } from "../base/errors.ts";
 import type { ByteSource } from "../base/fs.ts";
+import { looksLikeTar } from "../base/tar.ts";
 import { readArchive } from "./archive.ts";
 import { looksLikeLegacy, readLegacy } from "./legacy.ts";
 import type { PyValue } from "./python_values.ts";
-import { looksLikeTar, readTarCheckpoint } from "./tar.ts";
+import { readTarCheckpoint } from "./tar.ts";
 import { looksLikeZip } from "./zip_reader.ts";
 
 /** The content of a file as Python values; tensors are `SavedTensor`s, checked but without memory. */

@@ -20,6 +20,8 @@ export interface UnpickleHooks {
   build(object: PyValue, state: PyValue): void;
   /** What a persistent id stands for. */
   persistentLoad(id: PyValue): PyValue;
+  /** What a `str` of Python 2 is, which may be text or bytes; by default it is text. */
+  decodeString?(bytes: Uint8Array): PyValue;
 }
 
 /** Integers in a checkpoint are counters, sizes and seeds; 1 KiB is far beyond any, and keeps conversion quick. */
@@ -111,6 +113,11 @@ class Machine {
     }
   }
 
+  #string(n: number): void {
+    const { decodeString } = this.#hooks;
+    this.#push(decodeString === undefined ? this.#text(n) : decodeString(this.#take(n)));
+  }
+
   #push(value: PyValue): void {
     this.#stack.push(value);
   }
@@ -194,11 +201,10 @@ class Machine {
         return this.#push(this.#text(this.#u8()));
       case Op.BINUNICODE8:
         return this.#push(this.#text(this.#u64()));
-      // Python 2's str: text in PyTorch's files.
       case Op.BINSTRING:
-        return this.#push(this.#text(this.#u32()));
+        return this.#string(this.#u32());
       case Op.SHORT_BINSTRING:
-        return this.#push(this.#text(this.#u8()));
+        return this.#string(this.#u8());
       case Op.BINBYTES:
         return this.#push(this.#take(this.#u32()).slice());
       case Op.SHORT_BINBYTES:

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { crc32 } from "../../src/base/crc32.ts";
 import * as torch from "../../src/mod.ts";
 import { manual_seed } from "../../src/random.ts";
-import { Tensor } from "../../src/tensor.ts";
+import type { Tensor } from "../../src/tensor.ts";
 import { Image } from "../../src/vision/image/image.ts";
 import * as T from "../../src/vision/transforms/mod.ts";
 
