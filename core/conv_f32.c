@@ -7,10 +7,11 @@
 #include "gemm.h"
 #include "parallel.h"
 #include "simd.h"
-#include "vtrans.h"
+#include "vtools.h"
 
 #define R float
 #define V vf32
+#define VI vi32
 #define T f32
 #define SET v_set_f32
 #define COLS TC_GEMM_COLS_f32

@@ -7,10 +7,11 @@
 #include "gemm.h"
 #include "parallel.h"
 #include "simd.h"
-#include "vtrans.h"
+#include "vtools.h"
 
 #define R double
 #define V vf64
+#define VI vi64
 #define T f64
 #define SET v_set_f64
 #define COLS TC_GEMM_COLS_f64

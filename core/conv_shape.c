@@ -110,6 +110,8 @@ tc_conv_class tc_conv_make_class(const tc_conv_shape *s, ptrdiff_t index) {
     c.k *= axes[d].taps;
     c.first += axes[d].first * stride;
     c.step[d] = axes[d].step * stride;
+    c.taps[d] = axes[d].taps;
+    c.source_step[d] = axes[d].source_step;
     stride *= s->dst_size[d];
   }
   return c;
@@ -119,17 +121,19 @@ ptrdiff_t tc_conv_table_size(const tc_conv_shape *s) {
   ptrdiff_t size = 0;
   for (ptrdiff_t i = 0; i < tc_conv_class_count(s); i++) {
     const tc_conv_class c = tc_conv_make_class(s, i);
-    size += c.positions + 2 * c.k;
+    size += c.positions + 2 * c.k + c.taps[1];
   }
   return size;
 }
 
-ptrdiff_t tc_conv_fill_tables(const tc_conv_shape *s, ptrdiff_t index, tc_conv_class *c, int32_t *tables) {
+ptrdiff_t tc_conv_fill_tables(const tc_conv_shape *s, ptrdiff_t index, tc_tap_order order, tc_conv_class *c,
+                              int32_t *tables) {
   tc_conv_axis axes[3];
   split_index(s, index, axes);
   c->place = tables;
   c->offset = tables + c->positions;
   c->weight = c->offset + c->k;
+  c->line = c->weight + c->k;
   int32_t *place = c->place;
   for (ptrdiff_t i = 0; i < c->grid[0]; i++) {
     for (ptrdiff_t j = 0; j < c->grid[1]; j++) {
@@ -137,23 +141,30 @@ ptrdiff_t tc_conv_fill_tables(const tc_conv_shape *s, ptrdiff_t index, tc_conv_c
       for (ptrdiff_t l = 0; l < c->grid[2]; l++) *place++ = (int32_t)(row + l);
     }
   }
-  ptrdiff_t taps = 0;
+  // Taps of the first channel in their order, each followed by its other channels or leaving room for them.
+  const bool inside = order == TC_CHANNELS_INSIDE;
+  const ptrdiff_t width = axes[2].taps, all = width * axes[1].taps * axes[0].taps;
+  const ptrdiff_t next_channel = inside ? width : all;
+  ptrdiff_t k = 0, lines = 0;
   for (ptrdiff_t t0 = 0; t0 < s->kernel[0]; t0++) {
+    ptrdiff_t at[3];
+    if (!find_tap(s, 0, &axes[0], t0, &at[0])) continue;
+    lines = 0;
     for (ptrdiff_t t1 = 0; t1 < s->kernel[1]; t1++) {
+      if (!find_tap(s, 1, &axes[1], t1, &at[1])) continue;
+      c->line[lines++] = (int32_t)at[1];
       for (ptrdiff_t t2 = 0; t2 < s->kernel[2]; t2++) {
-        ptrdiff_t at0, at1, at2;
-        if (!find_tap(s, 0, &axes[0], t0, &at0) || !find_tap(s, 1, &axes[1], t1, &at1) ||
-            !find_tap(s, 2, &axes[2], t2, &at2)) {
-          continue;
+        if (!find_tap(s, 2, &axes[2], t2, &at[2])) continue;
+        const ptrdiff_t offset = at[0] * s->plane + at[1] * s->row + at[2];
+        const ptrdiff_t weight = (t0 * s->kernel[1] + t1) * s->kernel[2] + t2;
+        for (ptrdiff_t channel = 0; channel < s->src_channels; channel++) {
+          c->offset[k + channel * next_channel] = (int32_t)(channel * s->channel + offset);
+          c->weight[k + channel * next_channel] = (int32_t)(channel * s->weight_channel + weight);
         }
-        c->offset[taps] = (int32_t)(at0 * s->plane + at1 * s->row + at2);
-        c->weight[taps++] = (int32_t)((t0 * s->kernel[1] + t1) * s->kernel[2] + t2);
+        k++;
       }
+      if (inside) k += width * (s->src_channels - 1);
     }
   }
-  for (ptrdiff_t k = taps; k < c->k; k++) {  // the other channels
-    c->offset[k] = c->offset[k - taps] + (int32_t)s->channel;
-    c->weight[k] = c->weight[k - taps] + (int32_t)s->weight_channel;
-  }
-  return c->positions + 2 * c->k;
+  return c->positions + 2 * c->k + c->taps[1];
 }

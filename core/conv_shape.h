@@ -46,9 +46,12 @@ typedef struct {
   ptrdiff_t grid[3];          // positions
   ptrdiff_t positions, k;     // all of them; channels times taps
   ptrdiff_t first, step[3];   // element of dst's plane, and from one position to the next
+  ptrdiff_t taps[3];          // that this class sees
+  ptrdiff_t source_step[3];   // of a position, in rows (planes, columns) of prepared source
   int32_t *place;             // of each position in prepared source
   int32_t *offset;            // of each (channel, tap), to be added
   int32_t *weight;            // of each (channel, tap) in a row of the weight
+  int32_t *line;              // of each tap along the height: the prepared row where the first position finds it
 } tc_conv_class;
 
 tc_conv_shape tc_conv_make_shape(const tc_conv_args *a, bool backward);
@@ -59,6 +62,10 @@ ptrdiff_t tc_conv_table_size(const tc_conv_shape *s);
 
 // Class number `index`, sizes only (tables 0), and with its tables at `tables`; returns the entries used.
 tc_conv_class tc_conv_make_class(const tc_conv_shape *s, ptrdiff_t index);
-ptrdiff_t tc_conv_fill_tables(const tc_conv_shape *s, ptrdiff_t index, tc_conv_class *c, int32_t *tables);
+// Channels are outermost in the order of taps, as in the weight, or stand between the height and the width of the
+// kernel, so that all taps of one height are together.
+typedef enum { TC_CHANNELS_OUTERMOST, TC_CHANNELS_INSIDE } tc_tap_order;
+ptrdiff_t tc_conv_fill_tables(const tc_conv_shape *s, ptrdiff_t index, tc_tap_order order, tc_conv_class *c,
+                              int32_t *tables);
 
 #endif

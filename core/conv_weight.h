@@ -8,8 +8,6 @@
 // Where there are too few panels for the threads, images are dealt to "slots" as well; each slot sums into a buffer of
 // its own, and the buffers are added in their order. So the result depends on the arguments and the number of threads.
 
-// Taps of a unit of narrow work.
-#define NARROW_TAPS 4
 // Bytes of slots' buffers.
 #define SLOT_BYTES (32 << 20)
 
@@ -37,11 +35,18 @@ static void pack_taps(R *to, const R *from, const int32_t *place, ptrdiff_t dept
                       ptrdiff_t count) {
   ptrdiff_t p = 0;
   while (p < depth) {
-    if (p + LANES <= depth && place[p + LANES - 1] - place[p] == LANES - 1) {
-      const R *at = from + place[p];
+    const run_kind kind = p + LANES <= depth ? runs_of(place + p) : LOOSE;
+    if (kind != LOOSE) {
+      const two_runs t = kind == TWO_RUNS ? find_two_runs(place + p) : (two_runs){place[p], place[p], {0}};
+      const R *first = from + t.first, *second = from + t.second;
       for (ptrdiff_t j = 0; j < COLS; j += LANES) {
         V v[LANES];
-        for (ptrdiff_t l = 0; l < LANES; l++) v[l] = j + l < count ? v_load(at + offset[j + l]) : SET(0);
+        for (ptrdiff_t l = 0; l < LANES; l++) v[l] = j + l < count ? v_load(first + offset[j + l]) : SET(0);
+        if (kind == TWO_RUNS) {
+          for (ptrdiff_t l = 0; l < LANES && j + l < count; l++) {
+            v[l] = v_select(t.mask, v[l], v_load(second + offset[j + l]));
+          }
+        }
         v_transpose(v);
         for (ptrdiff_t l = 0; l < LANES; l++) v_store(to + (p + l) * COLS + j, v[l]);
       }
@@ -126,89 +131,174 @@ static void weight_tiles(void *ctx, int64_t begin, int64_t end, int thread) {
   }
 }
 
-// sums[r][j]: row r of y times tap j, over all positions of an image. Rows of positions that do not end with a vector
-// are finished by one that reaches back, its lanes already counted zeroed on y's side.
-TC_INLINE void dot_taps(const weight_job *t, const R *from, const R *y, const int32_t *offset, V *sums,
-                        const int rows) {
+// sums[r][j]: row r of y times tap j, over all positions of an image. x[j] is how far tap j is from the first, in bytes;
+// where the taps are neighbours (`close`) it is not read. Rows of positions that do not end with a vector are finished by
+// one that reaches back, its lanes already counted zeroed on y's side.
+TC_INLINE void dot_taps(const weight_job *t, const R *from, const R *y, const ptrdiff_t *x, V *sums, const int rows,
+                        const int taps, const bool close) {
   const tc_conv_class *c = &t->c;
   const ptrdiff_t width = c->grid[2], lines = c->grid[0] * c->grid[1], whole = width / LANES * LANES;
-  V acc[2][NARROW_TAPS];
-  for (int r = 0; r < 2; r++) {
-    for (int j = 0; j < NARROW_TAPS; j++) acc[r][j] = SET(0);
+  V acc[3][5];
+  for (int r = 0; r < rows; r++) {
+    for (int j = 0; j < taps; j++) acc[r][j] = SET(0);
   }
   for (ptrdiff_t line = 0; line < lines; line++, y += width) {
-    const R *x = from + c->place[line * width];
-    const R *x0 = x + offset[0], *x1 = x + offset[1], *x2 = x + offset[2], *x3 = x + offset[3];
-    V g[2];
-#define TAPS(l)                                                                  \
-  {                                                                              \
-    const V a = v_load(x0 + l), b = v_load(x1 + l);                              \
-    for (int r = 0; r < rows; r++) acc[r][0] = v_fma(g[r], a, acc[r][0]);        \
-    for (int r = 0; r < rows; r++) acc[r][1] = v_fma(g[r], b, acc[r][1]);        \
-    const V d = v_load(x2 + l), e = v_load(x3 + l);                              \
-    for (int r = 0; r < rows; r++) acc[r][2] = v_fma(g[r], d, acc[r][2]);        \
-    for (int r = 0; r < rows; r++) acc[r][3] = v_fma(g[r], e, acc[r][3]);        \
+    const R *start = from + c->place[line * width];
+    const R *at[5], *row[3];
+    V g[3];
+#define ADD(j, value)                                                     \
+  {                                                                       \
+    const V v = value;                                                    \
+    for (int r = 0; r < rows; r++) acc[r][j] = v_fma(g[r], v, acc[r][j]); \
+  }
+#define START(l)                                     \
+  for (int j = 0; j < (close ? 1 : taps); j++) {     \
+    at[j] = start + l;                               \
+    if (!close) TC_ADVANCE(at[j], x[j]);             \
+  }                                                  \
+  for (int r = 0; r < rows; r++) row[r] = y + r * c->positions + l;
+    START(0)
+#if LANES == 4
+    if (close && taps == 5) {
+      // The fifth tap's vector is the first tap's next one, and those between are parts of both.
+      V low = v_load(at[0]);
+#define SLIDE                                                   \
+  {                                                             \
+    const V high = v_load(at[0] + LANES);                       \
+    ADD(0, low)                                                 \
+    ADD(1, __builtin_shufflevector(low, high, 1, 2, 3, 4))      \
+    ADD(2, __builtin_shufflevector(low, high, 2, 3, 4, 5))      \
+    ADD(3, __builtin_shufflevector(low, high, 3, 4, 5, 6))      \
+    ADD(4, high)                                                \
+    low = high;                                                 \
   }
 #pragma clang loop unroll(disable)
-    for (ptrdiff_t l = 0; l < whole; l += LANES) {
-      for (int r = 0; r < rows; r++) g[r] = v_load(y + r * c->positions + l);
-      TAPS(l)
+      for (ptrdiff_t l = whole; l > 0; l -= LANES) {
+        for (int r = 0; r < rows; r++) g[r] = v_load(row[r]), row[r] += LANES;
+        SLIDE
+        at[0] += LANES;
+      }
+      if (whole < width) {
+        const ptrdiff_t l = width - LANES;
+        START(l)
+        low = v_load(at[0]);
+        for (int r = 0; r < rows; r++) {
+          g[r] = v_load(row[r]);
+          for (ptrdiff_t e = 0; e < whole - l; e++) g[r][e] = 0;
+        }
+        SLIDE
+      }
+      continue;
+    }
+#undef SLIDE
+#endif
+#define EACH                                                            \
+  for (int j = 0; j < taps; j++) {                                      \
+    ADD(j, v_load(close ? at[0] + j : at[j]))                           \
+  }
+#pragma clang loop unroll(disable)
+    for (ptrdiff_t l = whole; l > 0; l -= LANES) {
+      for (int r = 0; r < rows; r++) g[r] = v_load(row[r]), row[r] += LANES;
+      EACH
+      for (int j = 0; j < (close ? 1 : taps); j++) at[j] += LANES;
     }
     if (whole < width) {
       const ptrdiff_t l = width - LANES;
+      START(l)
       for (int r = 0; r < rows; r++) {
-        g[r] = v_load(y + r * c->positions + l);
+        g[r] = v_load(row[r]);
         for (ptrdiff_t e = 0; e < whole - l; e++) g[r][e] = 0;
       }
-      TAPS(l)
+      EACH
     }
-#undef TAPS
+#undef EACH
+#undef START
+#undef ADD
   }
   for (int r = 0; r < rows; r++) {
-    for (int j = 0; j < NARROW_TAPS; j++) sums[r * NARROW_TAPS + j] = acc[r][j];
+    for (int j = 0; j < taps; j++) sums[r * taps + j] = acc[r][j];
   }
 }
 
-__attribute__((noinline)) static void dot_taps_1(const weight_job *t, const R *from, const R *y, const int32_t *offset,
-                                                 V *sums) {
-  dot_taps(t, from, y, offset, sums, 1);
+// Rows and taps that fit the registers together. Taps are neighbours, except for DOT(r, t, 0).
+#define DOT_SHAPES(X) \
+  X(2, 5, 1) X(1, 5, 1) X(2, 4, 1) X(1, 4, 1) X(3, 3, 1) X(2, 3, 1) X(1, 3, 1) X(2, 4, 0) X(1, 4, 0)
+#define DOT(rows, taps, close)                                                                                    \
+  __attribute__((noinline)) static void dot_##rows##_##taps##_##close(const weight_job *t, const R *from,         \
+                                                                      const R *y, const ptrdiff_t *x, V *sums) {  \
+    dot_taps(t, from, y, x, sums, rows, taps, close);                                                             \
+  }
+DOT_SHAPES(DOT)
+#undef DOT
+
+// Calls the widest that the rows left allow and returns its rows.
+static ptrdiff_t dot_step(ptrdiff_t rows_left, ptrdiff_t count, bool are_close, const weight_job *t, const R *from,
+                          const R *y, const ptrdiff_t *x, V *sums) {
+#define TRY(rows, taps, close)                                       \
+  if (rows_left >= rows && count == taps && are_close == close) {    \
+    dot_##rows##_##taps##_##close(t, from, y, x, sums);              \
+    return rows;                                                     \
+  }
+  DOT_SHAPES(TRY)
+#undef TRY
+  return 0;
 }
 
-__attribute__((noinline)) static void dot_taps_2(const weight_job *t, const R *from, const R *y, const int32_t *offset,
-                                                 V *sums) {
-  dot_taps(t, from, y, offset, sums, 2);
+// Taps of a unit of work: runs of three to five neighbours where the kernel's width allows it, else four of any.
+typedef struct {
+  ptrdiff_t k0, count;   // taps of the unit
+  ptrdiff_t shape;       // taps that the kernel sums: more than count if taps are left over
+  bool close;
+} tap_run;
+
+static ptrdiff_t runs_per_line(const tc_conv_shape *s, const tc_conv_class *c) {
+  const bool neighbours = s->residues == 1 && s->dilation[2] == 1 && c->taps[2] >= 3;
+  return neighbours ? (c->taps[2] + 4) / 5 : 0;  // 0: lines of the kernel do not matter
 }
 
-// [begin, end): groups of taps (channels included), slot after slot.
+static ptrdiff_t tap_runs(const tc_conv_shape *s, const tc_conv_class *c) {
+  const ptrdiff_t runs = runs_per_line(s, c);
+  return runs > 0 ? c->k / c->taps[2] * runs : (c->k + 3) / 4;
+}
+
+static tap_run find_run(const tc_conv_shape *s, const tc_conv_class *c, ptrdiff_t index) {
+  const ptrdiff_t runs = runs_per_line(s, c), width = c->taps[2];
+  if (runs == 0) return (tap_run){index * 4, min(4, c->k - index * 4), 4, false};
+  // The line's taps in equal parts: 3, 4 or 5 of them, whatever the width.
+  const ptrdiff_t begin = index % runs * width / runs, end = (index % runs + 1) * width / runs;
+  return (tap_run){index / runs * width + begin, end - begin, end - begin, true};
+}
+
+// [begin, end): runs of taps, group after group, slot after slot.
 static void weight_narrow(void *ctx, int64_t begin, int64_t end, int thread) {
   (void)thread;
   const weight_job *t = ctx;
   const tc_conv_shape *s = &t->s;
   const tc_conv_class *c = &t->c;
-  const ptrdiff_t quads = (c->k + NARROW_TAPS - 1) / NARROW_TAPS;
+  const ptrdiff_t runs = tap_runs(s, c);
   for (ptrdiff_t at = (ptrdiff_t)begin; at < (ptrdiff_t)end; at++) {
-    const ptrdiff_t slot = at / t->units, group = at % t->units / quads, k0 = at % quads * NARROW_TAPS;
-    const ptrdiff_t count = min(NARROW_TAPS, c->k - k0);
-    int32_t offset[NARROW_TAPS];
-    for (ptrdiff_t j = 0; j < NARROW_TAPS; j++) offset[j] = c->offset[k0 + min(j, count - 1)];
-    R *target = slot_buffer(t, slot) + group * s->dst_channels * c->k + k0;
+    const ptrdiff_t slot = at / t->units, group = at % t->units / runs;
+    const tap_run run = find_run(s, c, at % runs);
+    ptrdiff_t x[5];
+    for (ptrdiff_t j = 0; j < run.shape; j++) {
+      x[j] = (c->offset[run.k0 + min(j, run.count - 1)] - c->offset[run.k0]) * (ptrdiff_t)sizeof(R);
+    }
+    R *target = slot_buffer(t, slot) + group * s->dst_channels * c->k + run.k0;
     ptrdiff_t image, image_end;
     slot_images(t, slot, &image, &image_end);
     for (bool first = t->image0 == 0; image < image_end; image++, first = false) {
-      const R *from = t->source + (image * s->groups + group) * s->src_channels * s->channel;
+      const R *from = t->source + (image * s->groups + group) * s->src_channels * s->channel + c->offset[run.k0];
       const R *y = t->y + ((t->image0 + image) * s->groups + group) * s->dst_channels * c->positions;
-      for (ptrdiff_t r = 0; r < s->dst_channels; r += 2) {
-        V sums[2 * NARROW_TAPS];
-        if (r + 1 < s->dst_channels) {
-          dot_taps_2(t, from, y + r * c->positions, offset, sums);
-        } else {
-          dot_taps_1(t, from, y + r * c->positions, offset, sums);
-        }
-        for (ptrdiff_t i = 0; i < min(2, s->dst_channels - r); i++) {
-          R total[NARROW_TAPS];
-          for (int j = 0; j < NARROW_TAPS; j += LANES) v_store(total + j, v_sums(sums + i * NARROW_TAPS + j));
-          R *to = target + (r + i) * c->k;
-          for (ptrdiff_t j = 0; j < count; j++) to[j] = first ? total[j] : to[j] + total[j];
+      for (ptrdiff_t r = 0; r < s->dst_channels;) {
+        V sums[16];
+        const ptrdiff_t rows = dot_step(s->dst_channels - r, run.shape, run.close, t, from, y + r * c->positions, x, sums);
+        for (ptrdiff_t i = 0; i < rows; i++, r++) {
+          for (ptrdiff_t j = 0; j < run.count; j++) {
+            const V v = sums[i * run.shape + j];
+            R total = 0;
+            for (int l = 0; l < LANES; l++) total += v[l];
+            target[r * c->k + j] = first ? total : target[r * c->k + j] + total;
+          }
         }
       }
     }
@@ -253,10 +343,10 @@ int64_t NAME(tc_conv_weight)(const tc_conv_args *a, const R *x, const R *y, R *w
   t.c = tc_conv_make_class(s, 0);
   tc_conv_class *c = &t.c;
   const bool empty = s->batch == 0 || c->positions == 0;
-  const bool narrow = is_narrow(s, c);
+  const bool narrow = s->dst_channels <= NARROW_ROWS && c->grid[2] >= LANES;
   const ptrdiff_t threads = tc_num_threads(), step = images_at_a_time(s);
   t.slot_size = s->groups * s->weight_group;
-  t.units = s->groups * ((c->k + (narrow ? NARROW_TAPS : COLS) - 1) / (narrow ? NARROW_TAPS : COLS));
+  t.units = s->groups * (narrow ? tap_runs(s, c) : (c->k + COLS - 1) / COLS);
   t.slots = 1;
   if (!empty && t.slot_size > 0 && t.units < 2 * threads) {
     t.slots = min(min((2 * threads + t.units - 1) / t.units, step),
@@ -272,12 +362,12 @@ int64_t NAME(tc_conv_weight)(const tc_conv_args *a, const R *x, const R *y, R *w
     t.panel_size = narrow ? 0 : (ROW_BLOCK + COLS) * TC_GEMM_DEPTH;
     t.panels = tc_take(&arena, threads * (int64_t)t.panel_size * (int64_t)sizeof(R));
     if (scratch && weight) {
-      tc_conv_fill_tables(s, 0, c, tables);
+      tc_conv_fill_tables(s, 0, TC_CHANNELS_OUTERMOST, c, tables);
       for (t.image0 = 0; t.image0 < s->batch; t.image0 += t.images) {
         t.images = min(step, s->batch - t.image0);
         t.source = prepare_images(s, x, prepared, t.image0, t.images);
         if (narrow) {
-          const ptrdiff_t work = s->dst_channels * NARROW_TAPS * c->positions * (t.images / t.slots + 1);
+          const ptrdiff_t work = s->dst_channels * 4 * c->positions * (t.images / t.slots + 1);
           tc_parallel_for(t.slots * t.units, 1 + GRAIN / work, weight_narrow, &t);
         } else {
           tc_parallel_for(t.slots * t.ranges, 1, weight_tiles, &t);

@@ -9,7 +9,7 @@
 #include "include/tc.h"
 #include "simd.h"
 #include "vmath.h"
-#include "vtrans.h"
+#include "vtools.h"
 
 #define PASTE2(a, b) a##_##b
 #define PASTE(a, b) PASTE2(a, b)

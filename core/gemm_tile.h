@@ -5,10 +5,7 @@
 #include <stddef.h>
 
 #include "simd.h"
-
-// A pointer advanced by bytes: a step in elements would cost a scaled address computation each time, on the port that
-// the shuffles need.
-#define TC_ADVANCE(pointer, bytes) ((pointer) = (void *)((uintptr_t)(pointer) + (uintptr_t)(bytes)))
+#include "vtools.h"
 
 // raw[4 * h + r], lane i: the sum for column 4 * h + i and row (i + r) % 4.
 // Each step of the unrolled loop ends in a branch that could leave it. That is not for its own sake: LLVM and V8 both

@@ -8,7 +8,7 @@
 #include "parallel.h"
 #include "rt.h"
 #include "simd.h"
-#include "vtrans.h"
+#include "vtools.h"
 
 #define PASTE2(a, b) a##_##b
 #define PASTE(a, b) PASTE2(a, b)

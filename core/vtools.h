@@ -1,8 +1,14 @@
-// Small transpositions and sums across lanes.
-#ifndef TC_VTRANS_H
-#define TC_VTRANS_H
+// Small things around vectors: transpositions, sums across lanes, pointers that advance by bytes.
+#ifndef TC_VTOOLS_H
+#define TC_VTOOLS_H
+
+#include <stdint.h>
 
 #include "simd.h"
+
+// A pointer advanced by bytes: a step in elements would cost a scaled address computation each time, on the port that
+// the shuffles need.
+#define TC_ADVANCE(pointer, bytes) ((pointer) = (void *)((uintptr_t)(pointer) + (uintptr_t)(bytes)))
 
 // As many vectors as a vector has lanes, as the rows of a matrix, transposed in place.
 TC_WORD void v_transpose(vf32 *v) {
