@@ -51,7 +51,13 @@ interface TruncNormal extends Normal {
   a?: number;
   b?: number;
 }
-const TRUNC_NORMAL = signature<Target & TruncNormal>("trunc_normal_", { tensor: required, mean: 0, std: 1, a: -2, b: 2 });
+const TRUNC_NORMAL = signature<Target & TruncNormal>("trunc_normal_", {
+  tensor: required,
+  mean: 0,
+  std: 1,
+  a: -2,
+  b: 2,
+});
 
 /** The cumulative distribution function of the standard normal distribution. */
 function normalCdf(x: number): number {
@@ -286,7 +292,11 @@ interface Sparse {
 }
 const SPARSE = signature<Target & Sparse>("sparse_", { tensor: required, sparsity: required, std: 0.01 });
 /** Normal, with the share `sparsity` of every column set to 0. */
-export function sparse_<T extends Tensor>(tensor: T, sparsity: number | Sparse, std?: number | Partial<Sparse>): T;
+export function sparse_<T extends Tensor>(
+  tensor: T,
+  sparsity: number | Sparse,
+  std?: number | Partial<Sparse>,
+): T;
 export function sparse_(...args: unknown[]): Tensor {
   const { tensor, sparsity, std } = SPARSE(args);
   if (tensor.dim() !== 2) throw new ValueError("Only tensors with 2 dimensions are supported");
@@ -294,7 +304,9 @@ export function sparse_(...args: unknown[]): Tensor {
   const zeros = Math.ceil(sparsity * rows);
   return filled(tensor, () => {
     tensor.normal_(0, std);
-    for (let c = 0; c < cols; c++) tensor.select(1, c).index_fill_(0, aten.randperm(rows).narrow(0, 0, zeros), 0);
+    for (let c = 0; c < cols; c++) {
+      tensor.select(1, c).index_fill_(0, aten.randperm(rows).narrow(0, 0, zeros), 0);
+    }
   });
 }
 

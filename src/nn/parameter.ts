@@ -27,7 +27,16 @@ export class Parameter extends Tensor {
   constructor(...args: unknown[]) {
     const a = PARAMETER(args);
     const data = a.data ?? aten.empty([0]);
-    super(data.storage, data.dtype, data.sizes, data.strides, data.offset, data.count, data.packed, data.anchor);
+    super(
+      data.storage,
+      data.dtype,
+      data.sizes,
+      data.strides,
+      data.offset,
+      data.count,
+      data.packed,
+      data.anchor,
+    );
     if (a.requires_grad) this.requires_grad_(true);
   }
 
@@ -51,7 +60,9 @@ export class Parameter extends Tensor {
   }
 }
 
-const UNINITIALIZED = signature<{ requires_grad?: boolean; device?: Device | string | null; dtype?: DType | null }>(
+const UNINITIALIZED = signature<
+  { requires_grad?: boolean; device?: Device | string | null; dtype?: DType | null }
+>(
   "UninitializedParameter",
   { requires_grad: true, device: null, dtype: null },
 );

@@ -333,6 +333,11 @@ function matmul(self: Tensor, other: Tensor): Tensor {
 }
 
 /** y = x W^T + b over the last dimension, in one kernel. */
+/** How many rows a tensor has when all but its last dimension are one. */
+function rowsOf(x: Tensor): number {
+  return x.sizes.slice(0, -1).reduce((n, s) => n * s, 1);
+}
+
 function linear(input: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   const rank = input.sizes.length;
   const m = rank === 1 ? 1 : numelOf(input.sizes.slice(0, -1));
@@ -406,15 +411,16 @@ export const matmuls: Table = {
     derivative: {
       input: (c) => c.weight.sizes.length === 2 ? c.grad.matmul(c.weight) : c.grad.unsqueeze(-1).mul(c.weight),
       weight: (c) => {
-        const k = c.input.sizes[c.input.sizes.length - 1];
-        const x = c.input.reshape([-1, k]);
-        if (c.sizesOf("weight").length === 1) return c.grad.reshape([1, -1]).mm(x).reshape([k]);
-        return c.grad.reshape([-1, c.sizesOf("weight")[0]!]).t().mm(x);
+        // The rows are counted, not left to -1: either side may have no features at all.
+        const k = c.input.sizes[c.input.sizes.length - 1]!, rows = rowsOf(c.input);
+        const x = c.input.reshape([rows, k]);
+        if (c.sizesOf("weight").length === 1) return c.grad.reshape([1, rows]).mm(x).reshape([k]);
+        return c.grad.reshape([rows, c.sizesOf("weight")[0]!]).t().mm(x);
       },
       bias: (c) => {
         const sizes = c.sizesOf("bias");
         return sizes.length === 1 && c.grad.sizes.length > 0 && sizes[0] === c.grad.sizes[c.grad.sizes.length - 1]
-          ? c.grad.reshape([-1, sizes[0]!]).sum(0)
+          ? c.grad.reshape([rowsOf(c.grad), sizes[0]!]).sum(0)
           : c.grad.sum_to_size(sizes);
       },
     },

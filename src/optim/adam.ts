@@ -77,7 +77,14 @@ function updateAdam(optimizer: Optimizer, algorithm: Algorithm, group: ParamGrou
     if (grad === null) continue;
     const state = stateOf(optimizer, param, { step: 0 }, names);
     const step = ++scalarsOf(state).step!;
-    rows.push({ param, grad, s1: state.exp_avg, s2: state.exp_avg_sq, s3: amsgrad ? state.max_exp_avg_sq : null, step });
+    rows.push({
+      param,
+      grad,
+      s1: state.exp_avg,
+      s2: state.exp_avg_sq,
+      s3: amsgrad ? state.max_exp_avg_sq : null,
+      step,
+    });
   }
   fusedStep(algorithm, { lr, beta1, beta2, eps, weight_decay, amsgrad, maximize }, rows);
 }

@@ -115,7 +115,8 @@ export class NAdam extends Optimizer {
   }
   override _update(group: ParamGroup): void {
     const [beta1, beta2] = group.betas as Betas;
-    const mu = (step: number): number => beta1 * (1 - 0.5 * 0.96 ** (step * (group.momentum_decay as number)));
+    const mu = (step: number): number =>
+      beta1 * (1 - 0.5 * 0.96 ** (step * (group.momentum_decay as number)));
     const rows: Row[] = [];
     for (const param of group.params) {
       const grad = param.grad;

@@ -140,9 +140,12 @@ export class Adagrad extends Optimizer {
     for (const param of added.params) {
       const state = {};
       defineScalar(state, "step", 0);
-      this.state.set(param, Object.assign(state, {
-        sum: aten.full_like(param.detach(), added.initial_accumulator_value as number),
-      }));
+      this.state.set(
+        param,
+        Object.assign(state, {
+          sum: aten.full_like(param.detach(), added.initial_accumulator_value as number),
+        }),
+      );
     }
   }
   override get _scalars(): readonly string[] {
@@ -193,7 +196,9 @@ export class Adadelta extends Optimizer {
   constructor(...args: unknown[]) {
     const { params, ...defaults } = ADADELTA(args);
     checkNonNegative({ "learning rate": defaults.lr });
-    if (!(defaults.rho >= 0 && defaults.rho <= 1)) throw new ValueError(`Invalid rho value: ${pyrepr(defaults.rho)}`);
+    if (!(defaults.rho >= 0 && defaults.rho <= 1)) {
+      throw new ValueError(`Invalid rho value: ${pyrepr(defaults.rho)}`);
+    }
     checkNonNegative({ "epsilon value": defaults.eps, "weight_decay value": defaults.weight_decay });
     super(params, defaults);
   }

@@ -32,7 +32,9 @@ export const Algorithm = {
 export type Algorithm = (typeof Algorithm)[keyof typeof Algorithm];
 
 /** Options of an algorithm: the fields of `tc_optim_args`. */
-export type Hyperparameters = Partial<Record<Exclude<keyof typeof SLOT.tc_optim_args, "op" | "count" | "tensors">, number | boolean>>;
+export type Hyperparameters = Partial<
+  Record<Exclude<keyof typeof SLOT.tc_optim_args, "op" | "count" | "tensors">, number | boolean>
+>;
 
 /** One parameter's row: see `tc_optim_tensor`. */
 export interface Row {
@@ -86,7 +88,14 @@ function prepare(row: Row, restore: [Tensor, Tensor][]): Row {
     if (made.storage !== t.storage) restore.push([t.dtype.is_complex ? aten.view_as_real(t) : t, made]);
     return made;
   };
-  return { ...row, param: write(param)!, grad: read(grad), s1: write(row.s1), s2: write(row.s2), s3: write(row.s3) };
+  return {
+    ...row,
+    param: write(param)!,
+    grad: read(grad),
+    s1: write(row.s1),
+    s2: write(row.s2),
+    s3: write(row.s3),
+  };
 }
 
 const AT = SLOT.tc_optim_tensor;
@@ -124,10 +133,16 @@ function launch(backend: Backend, algorithm: Algorithm, hyper: Hyperparameters, 
   const real = (x: number | boolean | undefined): number => Number(x ?? 0);
   args.at(at.op).i(algorithm).i(rows.length).i(address);
   args.at(at.maximize).i(flag(hyper.maximize));
-  args.at(at.lr).d(real(hyper.lr)).d(real(hyper.weight_decay)).d(real(hyper.momentum)).d(real(hyper.dampening));
+  args.at(at.lr).d(real(hyper.lr)).d(real(hyper.weight_decay)).d(real(hyper.momentum)).d(
+    real(hyper.dampening),
+  );
   args.at(at.nesterov).i(flag(hyper.nesterov)).d(real(hyper.beta1)).d(real(hyper.beta2)).d(real(hyper.eps));
   args.at(at.amsgrad).i(flag(hyper.amsgrad)).d(real(hyper.alpha));
-  args.at(at.centered).i(flag(hyper.centered)).d(real(hyper.rho)).d(real(hyper.lr_decay)).d(real(hyper.lambd));
-  args.at(at.eta_minus).d(real(hyper.eta_minus)).d(real(hyper.eta_plus)).d(real(hyper.step_min)).d(real(hyper.step_max));
+  args.at(at.centered).i(flag(hyper.centered)).d(real(hyper.rho)).d(real(hyper.lr_decay)).d(
+    real(hyper.lambd),
+  );
+  args.at(at.eta_minus).d(real(hyper.eta_minus)).d(real(hyper.eta_plus)).d(real(hyper.step_min)).d(
+    real(hyper.step_max),
+  );
   args.run();
 }

@@ -208,7 +208,9 @@ export class LBFGS extends Optimizer {
       else {
         const y = grad.sub(prev_grad!), s = d.mul(t), ys = dot(y, s);
         if (ys > 1e-10) {
-          if (old_dirs.length === history_size) for (const history of [old_dirs, old_stps, ro]) history.shift();
+          if (old_dirs.length === history_size) {
+            for (const history of [old_dirs, old_stps, ro]) history.shift();
+          }
           old_dirs.push(y);
           old_stps.push(s);
           ro.push(1 / ys);

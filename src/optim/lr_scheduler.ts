@@ -3,7 +3,12 @@
  *
  * @module
  */
-export { LRScheduler, LRScheduler as _LRScheduler, type SchedulerOptions, type SchedulerState } from "./lr_scheduler/base.ts";
+export {
+  LRScheduler,
+  LRScheduler as _LRScheduler,
+  type SchedulerOptions,
+  type SchedulerState,
+} from "./lr_scheduler/base.ts";
 export { ChainedScheduler, SequentialLR } from "./lr_scheduler/composite.ts";
 export { CosineAnnealingLR, CosineAnnealingWarmRestarts } from "./lr_scheduler/cosine.ts";
 export { CyclicLR, OneCycleLR } from "./lr_scheduler/cyclic.ts";

@@ -183,7 +183,9 @@ export class Optimizer {
   }
 
   /** Takes over a state_dict, of this optimizer or of one with groups of the same sizes. */
-  load_state_dict(state_dict: OptimizerStateDict | ReadonlyMap<string, unknown> | Readonly<Record<string, unknown>>): void {
+  load_state_dict(
+    state_dict: OptimizerStateDict | ReadonlyMap<string, unknown> | Readonly<Record<string, unknown>>,
+  ): void {
     const saved = asObject<{ state: unknown; param_groups: unknown[] }>(state_dict);
     const savedGroups = saved.param_groups.map((g) =>
       deepcopy(asObject<Record<string, unknown> & { params: (number | string | bigint)[] }>(g))

@@ -22,7 +22,9 @@ export interface SGDOptions {
   foreach?: boolean | null;
   differentiable?: boolean;
 }
-const SGD_ARGS = signature<{ params: Params } & Omit<SGDOptions, "lr"> & { lr?: number | typeof requiredOption }>("SGD", {
+const SGD_ARGS = signature<
+  { params: Params } & Omit<SGDOptions, "lr"> & { lr?: number | typeof requiredOption }
+>("SGD", {
   params: required,
   lr: requiredOption,
   momentum: 0,

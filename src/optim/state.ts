@@ -35,8 +35,9 @@ export function defineScalar(state: ParamState, name: string, value: number): vo
 export function restoreScalars(state: ParamState, names: readonly string[]): ParamState {
   const restored: ParamState = {};
   for (const [name, value] of Object.entries(state)) {
-    if (names.includes(name)) defineScalar(restored, name, value instanceof Tensor ? Number(value.item()) : Number(value));
-    else restored[name] = value;
+    if (names.includes(name)) {
+      defineScalar(restored, name, value instanceof Tensor ? Number(value.item()) : Number(value));
+    } else restored[name] = value;
   }
   return restored;
 }

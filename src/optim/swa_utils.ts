@@ -10,7 +10,7 @@ import { no_grad } from "../autograd/grad_mode.ts";
 import { BatchNorm } from "../nn/modules/batchnorm.ts";
 import { type DeviceLike, Module } from "../nn/modules/module.ts";
 import * as aten from "../ops/mod.ts";
-import { Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
 import { deepcopy } from "../utils/copy.ts";
 import { pyrepr } from "../utils/pyrepr.ts";
 import { required, signature } from "../utils/signature.ts";
@@ -65,7 +65,8 @@ export class AveragedModel<M extends Module = Module> extends Module {
 
   /** Takes the model's parameters into the average. */
   update_parameters(model: Module): void {
-    const tensors = (m: Module): Tensor[] => this.use_buffers ? [...m.parameters(), ...m.buffers()] : [...m.parameters()];
+    const tensors = (m: Module): Tensor[] =>
+      this.use_buffers ? [...m.parameters(), ...m.buffers()] : [...m.parameters()];
     const values = tensors(model), n = Number(this.n_averaged.item());
     no_grad(() =>
       internal(() => {
@@ -136,7 +137,9 @@ export class SWALR extends LRScheduler {
       );
     }
     if (anneal_strategy !== "cos" && anneal_strategy !== "linear") {
-      throw new ValueError(`anneal_strategy must by one of 'cos' or 'linear', instead got ${anneal_strategy}`);
+      throw new ValueError(
+        `anneal_strategy must by one of 'cos' or 'linear', instead got ${anneal_strategy}`,
+      );
     }
     if (!Number.isInteger(anneal_epochs) || anneal_epochs < 0) {
       throw new ValueError(`anneal_epochs must be equal or greater than 0, got ${pyrepr(anneal_epochs)}`);

@@ -72,7 +72,9 @@ class CheckpointFunction extends AutogradFunction {
 export function checkpoint(run: AnyBody, ...args: unknown[]): unknown {
   let options: CheckpointOptions = {};
   const last = args[args.length - 1];
-  if (last !== null && typeof last === "object" && ("use_reentrant" in last || "preserve_rng_state" in last)) {
+  if (
+    last !== null && typeof last === "object" && ("use_reentrant" in last || "preserve_rng_state" in last)
+  ) {
     options = args.pop() as CheckpointOptions;
   }
   if (!args.some((a) => a instanceof Tensor && a.requires_grad)) {

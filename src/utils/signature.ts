@@ -66,7 +66,9 @@ export function signature<O extends object>(
       }
     }
     for (const n of mandatory) {
-      if (bound[n] === required) throw new TypeError(`${name}() missing 1 required positional argument: '${n}'`);
+      if (bound[n] === required) {
+        throw new TypeError(`${name}() missing 1 required positional argument: '${n}'`);
+      }
     }
     return bound as Bound<O>;
   };

@@ -15,5 +15,9 @@ export function typename(x: unknown): string {
   if (typeof x === "string") return "str";
   if (Array.isArray(x)) return "list";
   const name = Object.getPrototypeOf(x)?.constructor?.name as string | undefined;
-  return name === undefined || name === "Object" || name === "Map" ? "dict" : name === "Function" ? "function" : name;
+  return name === undefined || name === "Object" || name === "Map"
+    ? "dict"
+    : name === "Function"
+    ? "function"
+    : name;
 }

@@ -11,14 +11,7 @@ import { overwrite } from "./inplace.ts";
 import { required, signature } from "../../utils/signature.ts";
 
 export { celu_, elu_, hardtanh_, leaky_relu_, relu_, rrelu_, selu_, threshold_ } from "./inplace.ts";
-export {
-  gelu,
-  hardshrink,
-  log_sigmoid as logsigmoid,
-  prelu,
-  softplus,
-  softshrink,
-} from "../../ops/mod.ts";
+export { gelu, hardshrink, log_sigmoid as logsigmoid, prelu, softplus, softshrink } from "../../ops/mod.ts";
 
 interface Input {
   input: Tensor;
@@ -62,7 +55,9 @@ const GLU = signature<Input & { dim?: number }>("glu", { input: required, dim: -
 export function glu(input: Tensor, dim?: number | { dim?: number }): Tensor;
 export function glu(...args: unknown[]): Tensor {
   const { input, dim } = GLU(args);
-  if (input.dim() === 0) throw new RuntimeError("glu does not support scalars because halving size must be even");
+  if (input.dim() === 0) {
+    throw new RuntimeError("glu does not support scalars because halving size must be even");
+  }
   return aten.glu(input, dim);
 }
 
@@ -70,7 +65,12 @@ interface Hardtanh extends Inplace {
   min_val?: number;
   max_val?: number;
 }
-const HARDTANH = signature<Input & Hardtanh>("hardtanh", { input: required, min_val: -1, max_val: 1, inplace: false });
+const HARDTANH = signature<Input & Hardtanh>("hardtanh", {
+  input: required,
+  min_val: -1,
+  max_val: 1,
+  inplace: false,
+});
 /** x clamped to [min_val, max_val] */
 export function hardtanh(
   input: Tensor,
@@ -127,7 +127,11 @@ const LEAKY_RELU = signature<Input & LeakyReLU>("leaky_relu", {
   inplace: false,
 });
 /** x if x > 0, else negative_slope x */
-export function leaky_relu(input: Tensor, negative_slope?: number | LeakyReLU, inplace?: boolean | Inplace): Tensor;
+export function leaky_relu(
+  input: Tensor,
+  negative_slope?: number | LeakyReLU,
+  inplace?: boolean | Inplace,
+): Tensor;
 export function leaky_relu(...args: unknown[]): Tensor {
   const { input, negative_slope, inplace } = LEAKY_RELU(args);
   return inplace ? overwrite("leaky_relu_", input, negative_slope) : aten.leaky_relu(input, negative_slope);
@@ -155,7 +159,9 @@ export function rrelu(
 ): Tensor;
 export function rrelu(...args: unknown[]): Tensor {
   const { input, lower, upper, training, inplace } = RRELU(args);
-  return inplace ? overwrite("rrelu_", input, lower, upper, training) : aten.rrelu(input, lower, upper, training);
+  return inplace
+    ? overwrite("rrelu_", input, lower, upper, training)
+    : aten.rrelu(input, lower, upper, training);
 }
 
 /** x - tanh(x) */
@@ -173,7 +179,12 @@ interface Softmax {
   _stacklevel?: number;
   dtype?: DType | null;
 }
-const SOFTMAX = signature<Input & Softmax>("softmax", { input: required, dim: null, _stacklevel: 3, dtype: null });
+const SOFTMAX = signature<Input & Softmax>("softmax", {
+  input: required,
+  dim: null,
+  _stacklevel: 3,
+  dtype: null,
+});
 
 /** The dimension that PyTorch takes if none is given, with its warning. */
 function implicitDim(name: string, input: Tensor): number {

@@ -251,7 +251,9 @@ export function multi_head_attention_forward(...args: unknown[]): [Tensor, Tenso
     assert(
       same(key.shape.slice(0, 2), value.shape.slice(0, 2)),
       () =>
-        `key's sequence and batch dims torch.Size([${key.shape.slice(0, 2).join(", ")}]) do not match value's ` +
+        `key's sequence and batch dims torch.Size([${
+          key.shape.slice(0, 2).join(", ")
+        }]) do not match value's ` +
         `torch.Size([${value.shape.slice(0, 2).join(", ")}])`,
     );
     const weights = [a.q_proj_weight, a.k_proj_weight, a.v_proj_weight];
@@ -265,7 +267,11 @@ export function multi_head_attention_forward(...args: unknown[]): [Tensor, Tenso
       () => `key shape ${key.shape} does not match value shape ${value.shape}`,
     );
     assert(a.in_proj_weight !== null, () => "use_separate_proj_weight is False but in_proj_weight is None");
-    [q, k, v] = projectPacked(query, key, value, a.in_proj_weight!, a.in_proj_bias) as [Tensor, Tensor, Tensor];
+    [q, k, v] = projectPacked(query, key, value, a.in_proj_weight!, a.in_proj_bias) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
   }
 
   let mask = checkMask(a.attn_mask, batch, heads, targetLength, sourceLength);
@@ -292,7 +298,9 @@ export function multi_head_attention_forward(...args: unknown[]): [Tensor, Tenso
   }
   sourceLength = k.size(1);
   mask = mergeMasks(mask, key_padding_mask, batch, heads, sourceLength);
-  if (mask !== null && mask.dtype === bool) mask = aten.zeros_like(mask, { dtype: q.dtype }).masked_fill_(mask, -Infinity);
+  if (mask !== null && mask.dtype === bool) {
+    mask = aten.zeros_like(mask, { dtype: q.dtype }).masked_fill_(mask, -Infinity);
+  }
 
   const scaled = q.div(Math.sqrt(headSize));
   const keys = k.transpose(-2, -1);

@@ -81,10 +81,18 @@ export function feature_alpha_dropout(
 export function feature_alpha_dropout(...args: unknown[]): Tensor {
   const { input, p, training, inplace } = ALPHA_DROPOUT(args);
   checkProbability(p);
-  return inplace ? overwrite("feature_alpha_dropout_", input, p, training) : aten.feature_alpha_dropout(input, p, training);
+  return inplace
+    ? overwrite("feature_alpha_dropout_", input, p, training)
+    : aten.feature_alpha_dropout(input, p, training);
 }
 
-function featureDropout(input: Tensor, p: number, training: boolean, inplace: boolean, batched: boolean): Tensor {
+function featureDropout(
+  input: Tensor,
+  p: number,
+  training: boolean,
+  inplace: boolean,
+  batched: boolean,
+): Tensor {
   const x = batched ? input : inplace ? input.unsqueeze_(0) : input.unsqueeze(0);
   const y = inplace ? overwrite("feature_dropout_", x, p, training) : aten.feature_dropout(x, p, training);
   return batched ? y : inplace ? y.squeeze_(0) : y.squeeze(0);

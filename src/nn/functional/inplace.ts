@@ -26,7 +26,9 @@ export const leaky_relu_: (input: Tensor, negative_slope?: number) => Tensor = e
 /** In-place form of `relu`. */
 export const relu_: (input: Tensor) => Tensor = exported("relu_");
 /** In-place form of `rrelu`. */
-export const rrelu_: (input: Tensor, lower?: number, upper?: number, training?: boolean) => Tensor = exported("rrelu_");
+export const rrelu_: (input: Tensor, lower?: number, upper?: number, training?: boolean) => Tensor = exported(
+  "rrelu_",
+);
 /** In-place form of `selu`. */
 export const selu_: (input: Tensor) => Tensor = exported("selu_");
 /** In-place form of `threshold`. */

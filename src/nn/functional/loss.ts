@@ -107,7 +107,12 @@ interface Huber {
   reduction?: Reduction;
   delta?: number;
 }
-const HUBER = signature<Pair & Huber>("huber_loss", { input: required, target: required, reduction: "mean", delta: 1 });
+const HUBER = signature<Pair & Huber>("huber_loss", {
+  input: required,
+  target: required,
+  reduction: "mean",
+  delta: 1,
+});
 /** Squared below `delta`, linear above. */
 export function huber_loss(
   input: Tensor,
@@ -258,7 +263,12 @@ export function gaussian_nll_loss(...args: unknown[]): Tensor {
 interface KLDiv extends ReductionOptions {
   log_target?: boolean;
 }
-const KL_DIV = signature<Pair & KLDiv>("kl_div", { input: required, target: required, ...tail, log_target: false });
+const KL_DIV = signature<Pair & KLDiv>("kl_div", {
+  input: required,
+  target: required,
+  ...tail,
+  log_target: false,
+});
 /** Kullback-Leibler divergence of log-probabilities from a target distribution. */
 export function kl_div(
   input: Tensor,
@@ -271,7 +281,9 @@ export function kl_div(
 export function kl_div(...args: unknown[]): Tensor {
   const a = KL_DIV(args);
   const { input, target, log_target } = a;
-  if (a.size_average !== null || a.reduce !== null) return aten.kl_div(input, target, code(a), { log_target });
+  if (a.size_average !== null || a.reduce !== null) {
+    return aten.kl_div(input, target, code(a), { log_target });
+  }
   if (a.reduction === "mean") {
     warnOnce(
       "UserWarning",
@@ -280,7 +292,9 @@ export function kl_div(...args: unknown[]): Tensor {
         "'batchmean' in the next major release.",
     );
   }
-  if (a.reduction !== "batchmean") return aten.kl_div(input, target, reductionCode(a.reduction), { log_target });
+  if (a.reduction !== "batchmean") {
+    return aten.kl_div(input, target, reductionCode(a.reduction), { log_target });
+  }
   const sum = aten.kl_div(input, target, reductionCode("sum"), { log_target });
   return input.dim() === 0 ? sum : sum.div(input.size(0));
 }
@@ -549,7 +563,9 @@ interface CTC {
   zero_infinity?: boolean;
 }
 type Lengths = Tensor | readonly number[];
-const CTC_LOSS = signature<{ log_probs: Tensor; targets: Tensor; input_lengths: Lengths; target_lengths: Lengths } & CTC>(
+const CTC_LOSS = signature<
+  { log_probs: Tensor; targets: Tensor; input_lengths: Lengths; target_lengths: Lengths } & CTC
+>(
   "ctc_loss",
   {
     log_probs: required,
@@ -578,5 +594,13 @@ export function ctc_loss(
 export function ctc_loss(...args: unknown[]): Tensor {
   const a = CTC_LOSS(args);
   const reduction = reductionCode(a.reduction);
-  return aten.ctc_loss(a.log_probs, a.targets, a.input_lengths, a.target_lengths, a.blank, reduction, a.zero_infinity);
+  return aten.ctc_loss(
+    a.log_probs,
+    a.targets,
+    a.input_lengths,
+    a.target_lengths,
+    a.blank,
+    reduction,
+    a.zero_infinity,
+  );
 }

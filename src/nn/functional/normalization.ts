@@ -123,13 +123,16 @@ export function instance_norm(...args: unknown[]): Tensor {
 interface LayerNorm extends Affine {
   eps?: number;
 }
-const LAYER_NORM = signature<{ input: Tensor; normalized_shape: readonly number[] } & LayerNorm>("layer_norm", {
-  input: required,
-  normalized_shape: required,
-  weight: null,
-  bias: null,
-  eps: 1e-5,
-});
+const LAYER_NORM = signature<{ input: Tensor; normalized_shape: readonly number[] } & LayerNorm>(
+  "layer_norm",
+  {
+    input: required,
+    normalized_shape: required,
+    weight: null,
+    bias: null,
+    eps: 1e-5,
+  },
+);
 /**
  * Normalizes over the last dimensions, those of `normalized_shape`.
  *
@@ -178,13 +181,16 @@ interface LocalResponseNorm {
   beta?: number;
   k?: number;
 }
-const LOCAL_RESPONSE_NORM = signature<{ input: Tensor; size: number } & LocalResponseNorm>("local_response_norm", {
-  input: required,
-  size: required,
-  alpha: 1e-4,
-  beta: 0.75,
-  k: 1,
-});
+const LOCAL_RESPONSE_NORM = signature<{ input: Tensor; size: number } & LocalResponseNorm>(
+  "local_response_norm",
+  {
+    input: required,
+    size: required,
+    alpha: 1e-4,
+    beta: 0.75,
+    k: 1,
+  },
+);
 /** Divides by a power of the mean square over `size` neighbouring channels. */
 export function local_response_norm(
   input: Tensor,

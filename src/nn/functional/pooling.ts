@@ -75,14 +75,14 @@ export interface MaxPoolFunction {
 }
 
 /** Maximum over windows of the last dimension. */
-export const max_pool1d = ((...args: unknown[]) =>
-  maxPool(args, aten.max_pool1d, aten.max_pool1d_with_indices)) as MaxPoolFunction;
+export const max_pool1d =
+  ((...args: unknown[]) => maxPool(args, aten.max_pool1d, aten.max_pool1d_with_indices)) as MaxPoolFunction;
 /** Maximum over windows of the last two dimensions. */
-export const max_pool2d = ((...args: unknown[]) =>
-  maxPool(args, aten.max_pool2d, aten.max_pool2d_with_indices)) as MaxPoolFunction;
+export const max_pool2d =
+  ((...args: unknown[]) => maxPool(args, aten.max_pool2d, aten.max_pool2d_with_indices)) as MaxPoolFunction;
 /** Maximum over windows of the last three dimensions. */
-export const max_pool3d = ((...args: unknown[]) =>
-  maxPool(args, aten.max_pool3d, aten.max_pool3d_with_indices)) as MaxPoolFunction;
+export const max_pool3d =
+  ((...args: unknown[]) => maxPool(args, aten.max_pool3d, aten.max_pool3d_with_indices)) as MaxPoolFunction;
 
 interface Unpool {
   stride?: IntOrTuple | null;
@@ -101,20 +101,26 @@ const UNPOOL = signature<Input & { indices: Tensor; kernel_size: IntOrTuple } & 
 /** The arguments of an unpooling as tuples of n, the output size worked out and checked. */
 function unpool(args: unknown[], n: number): [Tensor, Tensor, number[], number[], number[]] {
   const { input, indices, kernel_size, stride, padding, output_size } = UNPOOL(args);
-  const kernel = ntuple(kernel_size, n), step = stride === null ? kernel : ntuple(stride, n), pad = ntuple(padding, n);
+  const kernel = ntuple(kernel_size, n),
+    step = stride === null ? kernel : ntuple(stride, n),
+    pad = ntuple(padding, n);
   const sizes = input.shape.slice(-n);
   const natural = kernel.map((k, d) => (sizes[d]! - 1) * step[d]! + k - 2 * pad[d]!);
   if (output_size === null) return [input, indices, natural, step, pad];
   const size = output_size.length === n + 2 ? output_size.slice(2) : [...output_size];
   if (size.length !== n) {
     throw new ValueError(
-      `output_size should be a sequence containing ${n} or ${n + 2} elements, but it has a length of '${size.length}'`,
+      `output_size should be a sequence containing ${n} or ${
+        n + 2
+      } elements, but it has a length of '${size.length}'`,
     );
   }
   size.forEach((s, d) => {
     const least = natural[d]! - step[d]!, most = natural[d]! + step[d]!;
     if (!(least < s && s < most)) {
-      throw new ValueError(`invalid output_size "[${size.join(", ")}]" (dim ${d} must be between ${least} and ${most})`);
+      throw new ValueError(
+        `invalid output_size "[${size.join(", ")}]" (dim ${d} must be between ${least} and ${most})`,
+      );
     }
   });
   return [input, indices, size, step, pad];
@@ -131,7 +137,7 @@ export function max_unpool1d(
 ): Tensor;
 export function max_unpool1d(...args: unknown[]): Tensor {
   const [input, indices, size] = unpool(args, 1);
-  return aten.max_unpool2d(input.unsqueeze(-1), indices.unsqueeze(-1), [...size, 1]).squeeze(-1);
+  return aten.max_unpool(input, indices, size);
 }
 
 /** Puts maxima back where they were found; zeros elsewhere. */
@@ -145,7 +151,7 @@ export function max_unpool2d(
 ): Tensor;
 export function max_unpool2d(...args: unknown[]): Tensor {
   const [input, indices, size] = unpool(args, 2);
-  return aten.max_unpool2d(input, indices, size);
+  return aten.max_unpool(input, indices, size);
 }
 
 /** Puts maxima back where they were found; zeros elsewhere. */
@@ -158,8 +164,8 @@ export function max_unpool3d(
   output_size?: readonly number[] | null | Unpool,
 ): Tensor;
 export function max_unpool3d(...args: unknown[]): Tensor {
-  const [input, indices, size, stride, padding] = unpool(args, 3);
-  return aten.max_unpool3d(input, indices, size, stride, padding);
+  const [input, indices, size] = unpool(args, 3);
+  return aten.max_unpool(input, indices, size);
 }
 
 interface LPPool {
@@ -233,21 +239,36 @@ function adaptiveMax(n: number, op: (input: Tensor, size: number[]) => WithIndic
 }
 
 /** Maximum over as many windows as the output has elements. */
-export const adaptive_max_pool1d: AdaptiveMaxPoolFunction = adaptiveMax(1, (x, s) => aten.adaptive_max_pool1d(x, s));
+export const adaptive_max_pool1d: AdaptiveMaxPoolFunction = adaptiveMax(
+  1,
+  (x, s) => aten.adaptive_max_pool1d(x, s),
+);
 /** Maximum over as many windows as the output has elements; null in `output_size` keeps the input's size. */
-export const adaptive_max_pool2d: AdaptiveMaxPoolFunction = adaptiveMax(2, (x, s) => aten.adaptive_max_pool2d(x, s));
+export const adaptive_max_pool2d: AdaptiveMaxPoolFunction = adaptiveMax(
+  2,
+  (x, s) => aten.adaptive_max_pool2d(x, s),
+);
 /** Maximum over as many windows as the output has elements; null in `output_size` keeps the input's size. */
-export const adaptive_max_pool3d: AdaptiveMaxPoolFunction = adaptiveMax(3, (x, s) => aten.adaptive_max_pool3d(x, s));
+export const adaptive_max_pool3d: AdaptiveMaxPoolFunction = adaptiveMax(
+  3,
+  (x, s) => aten.adaptive_max_pool3d(x, s),
+);
 
 /** Mean over as many windows as the output has elements; null in `output_size` keeps the input's size. */
-export function adaptive_avg_pool2d(input: Tensor, output_size: MaybeIntOrTuple | { output_size: MaybeIntOrTuple }): Tensor;
+export function adaptive_avg_pool2d(
+  input: Tensor,
+  output_size: MaybeIntOrTuple | { output_size: MaybeIntOrTuple },
+): Tensor;
 export function adaptive_avg_pool2d(...args: unknown[]): Tensor {
   const { input, output_size } = ADAPTIVE(args);
   return aten.adaptive_avg_pool2d(input, listWithDefault(output_size, input.shape, 2));
 }
 
 /** Mean over as many windows as the output has elements; null in `output_size` keeps the input's size. */
-export function adaptive_avg_pool3d(input: Tensor, output_size: MaybeIntOrTuple | { output_size: MaybeIntOrTuple }): Tensor;
+export function adaptive_avg_pool3d(
+  input: Tensor,
+  output_size: MaybeIntOrTuple | { output_size: MaybeIntOrTuple },
+): Tensor;
 export function adaptive_avg_pool3d(...args: unknown[]): Tensor {
   const { input, output_size } = ADAPTIVE(args);
   return aten.adaptive_avg_pool3d(input, listWithDefault(output_size, input.shape, 3));
@@ -271,7 +292,9 @@ const FRACTIONAL = signature<Input & { kernel_size: IntOrTuple } & FractionalMax
 function fractionalMaxPool(args: unknown[], n: 2 | 3): Tensor | WithIndices {
   const { input, kernel_size, output_size, output_ratio, return_indices, _random_samples } = FRACTIONAL(args);
   if (output_size === null && output_ratio === null) {
-    throw new ValueError(`fractional_max_pool${n}d requires specifying either an output_size or an output_ratio`);
+    throw new ValueError(
+      `fractional_max_pool${n}d requires specifying either an output_size or an output_ratio`,
+    );
   }
   const sizes = input.shape;
   const spatial = sizes.slice(-n);

@@ -11,8 +11,7 @@ import type { Tensor } from "../../tensor.ts";
 import { overwrite } from "./inplace.ts";
 import { required, signature } from "../../utils/signature.ts";
 
-
-export const one_hot = (aten as any).one_hot; // PENDING
+export { one_hot } from "../../ops/mod.ts";
 
 interface Embedding {
   padding_idx?: number | null;

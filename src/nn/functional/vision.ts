@@ -10,7 +10,13 @@ import { listRepr, tupleRepr } from "../../utils/pyrepr.ts";
 import { required, signature } from "../../utils/signature.ts";
 import { type IntOrTuple, ntuple } from "../modules/utils.ts";
 
-export { channel_shuffle, native_channel_shuffle, pad, pixel_shuffle, pixel_unshuffle } from "../../ops/mod.ts";
+export {
+  channel_shuffle,
+  native_channel_shuffle,
+  pad,
+  pixel_shuffle,
+  pixel_unshuffle,
+} from "../../ops/mod.ts";
 
 /** How `interpolate` computes values between samples. */
 export type InterpolationMode =
@@ -102,10 +108,14 @@ function targetSize(
     throw new ValueError(
       size !== null
         ? `Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of ` +
-          `${spatial} and output size of ${tupleRepr(given)}. Please provide input tensor in (N, C, d1, d2, ...,dK) ` +
+          `${spatial} and output size of ${
+            tupleRepr(given)
+          }. Please provide input tensor in (N, C, d1, d2, ...,dK) ` +
           "format and output size in (o1, o2, ...,oK) format."
         : "Input and scale_factor must have the same number of spatial dimensions, but got input with spatial " +
-          `dimensions of ${spatial} and scale_factor of shape ${tupleRepr(given)}. Please provide input tensor in ` +
+          `dimensions of ${spatial} and scale_factor of shape ${
+            tupleRepr(given)
+          }. Please provide input tensor in ` +
           "(N, C, d1, d2, ...,dK) format and scale_factor in (s1, s2, ...,sK) format.",
     );
   }
@@ -154,7 +164,9 @@ function resize(
     throw new NotImplementedError(`Got ${dims + 2}D input, but ${mode} mode needs ${wants + 2}D input`);
   }
   throw new NotImplementedError(
-    `Input Error: Only 3D, 4D and 5D input Tensors supported (got ${dims + 2}D) for the modes: nearest | linear | ` +
+    `Input Error: Only 3D, 4D and 5D input Tensors supported (got ${
+      dims + 2
+    }D) for the modes: nearest | linear | ` +
       `bilinear | bicubic | trilinear | area | nearest-exact (got ${mode})`,
   );
 }
@@ -173,7 +185,11 @@ interface Resize {
   size?: IntOrTuple | null;
   scale_factor?: IntOrTuple | null;
 }
-const RESIZE = signature<{ input: Tensor } & Resize>("upsample", { input: required, size: null, scale_factor: null });
+const RESIZE = signature<{ input: Tensor } & Resize>("upsample", {
+  input: required,
+  size: null,
+  scale_factor: null,
+});
 
 /** Deprecated: `interpolate` with mode nearest. */
 export function upsample_nearest(
@@ -270,7 +286,9 @@ export function affine_grid(...args: unknown[]): Tensor {
   }
   if (theta.dim() !== 3 || theta.size(-2) !== n || theta.size(-1) !== n + 1) {
     throw new ValueError(
-      `Expected a batch of ${n}D affine matrices of shape Nx${n}x${n + 1} for size ${size}. Got ${theta.shape}.`,
+      `Expected a batch of ${n}D affine matrices of shape Nx${n}x${
+        n + 1
+      } for size ${size}. Got ${theta.shape}.`,
     );
   }
   if (align_corners && Math.min(...size.slice(2)) === 1) {
@@ -307,17 +325,26 @@ export function unfold(
 ): Tensor;
 export function unfold(...args: unknown[]): Tensor {
   const { input, kernel_size, dilation, padding, stride } = UNFOLD(args);
-  return aten.im2col(input, ntuple(kernel_size, 2), ntuple(dilation, 2), ntuple(padding, 2), ntuple(stride, 2));
+  return aten.im2col(
+    input,
+    ntuple(kernel_size, 2),
+    ntuple(dilation, 2),
+    ntuple(padding, 2),
+    ntuple(stride, 2),
+  );
 }
 
-const FOLD = signature<{ input: Tensor; output_size: IntOrTuple; kernel_size: IntOrTuple } & Windows>("fold", {
-  input: required,
-  output_size: required,
-  kernel_size: required,
-  dilation: 1,
-  padding: 0,
-  stride: 1,
-});
+const FOLD = signature<{ input: Tensor; output_size: IntOrTuple; kernel_size: IntOrTuple } & Windows>(
+  "fold",
+  {
+    input: required,
+    output_size: required,
+    kernel_size: required,
+    dilation: 1,
+    padding: 0,
+    stride: 1,
+  },
+);
 /** The reverse of `unfold`: adds up columns into images. */
 export function fold(
   input: Tensor,

@@ -109,7 +109,11 @@ interface ThresholdOptions extends Inplace {
   threshold: number;
   value: number;
 }
-const THRESHOLD = signature<ThresholdOptions>("Threshold", { threshold: required, value: required, inplace: false });
+const THRESHOLD = signature<ThresholdOptions>("Threshold", {
+  threshold: required,
+  value: required,
+  inplace: false,
+});
 /** x where it is above `threshold`, else `value`. */
 export class Threshold extends Module {
   threshold: number;
@@ -128,7 +132,9 @@ export class Threshold extends Module {
     return F.threshold(input, this.threshold, this.value, this.inplace);
   }
   override extra_repr(): string {
-    return `threshold=${pyrepr(this.threshold)}, value=${pyrepr(this.value)}${this.inplace ? ", inplace=True" : ""}`;
+    return `threshold=${pyrepr(this.threshold)}, value=${pyrepr(this.value)}${
+      this.inplace ? ", inplace=True" : ""
+    }`;
   }
 }
 
@@ -182,12 +188,20 @@ export class Hardtanh extends Module {
   min_val: number;
   max_val: number;
   inplace: boolean;
-  constructor(min_val?: number | HardtanhOptions, max_val?: number | HardtanhOptions, inplace?: boolean | Inplace);
+  constructor(
+    min_val?: number | HardtanhOptions,
+    max_val?: number | HardtanhOptions,
+    inplace?: boolean | Inplace,
+  );
   constructor(...args: unknown[]) {
     super();
     const { min_val, max_val, inplace, min_value, max_value } = HARDTANH(args);
-    for (const [old, now, given] of [["min_value", "min_val", min_value], ["max_value", "max_val", max_value]]) {
-      if (given !== null) warnOnce("UserWarning", `keyword argument ${old} is deprecated and rename to ${now}`);
+    for (
+      const [old, now, given] of [["min_value", "min_val", min_value], ["max_value", "max_val", max_value]]
+    ) {
+      if (given !== null) {
+        warnOnce("UserWarning", `keyword argument ${old} is deprecated and rename to ${now}`);
+      }
     }
     this.min_val = min_value ?? min_val;
     this.max_val = max_value ?? max_val;

@@ -106,7 +106,9 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
     }
     if (input_.dim() !== rank + 1) {
       throw new RuntimeError(
-        `${rank}D target tensor expects ${rank + 1}D input tensors, but found inputs with size ${input_.shape}`,
+        `${rank}D target tensor expects ${
+          rank + 1
+        }D input tensors, but found inputs with size ${input_.shape}`,
       );
     }
     const batched = rank === 1;
@@ -129,7 +131,9 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
     });
     if (used !== rows) {
       throw new RuntimeError(
-        `Target values should be in [0, ${this.n_classes - 1}], but values in range [${target.min().item()}, ` +
+        `Target values should be in [0, ${
+          this.n_classes - 1
+        }], but values in range [${target.min().item()}, ` +
           `${target.max().item()}] were found. `,
       );
     }

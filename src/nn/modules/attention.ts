@@ -153,7 +153,9 @@ export class MultiheadAttention extends Module {
     average_attn_weights?: boolean,
   ): [Tensor, Tensor | null];
   override forward(...args: unknown[]): [Tensor, Tensor | null] {
-    const { query, key, value, key_padding_mask, need_weights, attn_mask, average_attn_weights } = FORWARD(args);
+    const { query, key, value, key_padding_mask, need_weights, attn_mask, average_attn_weights } = FORWARD(
+      args,
+    );
     checkPaddingMask(key_padding_mask);
     const swap = this.batch_first && query.dim() === 3;
     // Tensors that are the same stay the same: their projections are then one product.

@@ -68,7 +68,10 @@ export class BackwardHooks {
 
   wrapInput(input: unknown[]): unknown[] {
     this.#inputCount = input.length;
-    const wrapped = BackwardHooks.#wrap(input, (grads) => this.#gradOutputs === null ? grads : this.#callHooks(grads));
+    const wrapped = BackwardHooks.#wrap(
+      input,
+      (grads) => this.#gradOutputs === null ? grads : this.#callHooks(grads),
+    );
     this.#inputSeen = wrapped !== null;
     return wrapped ?? input;
   }

@@ -62,7 +62,10 @@ export abstract class NormBase extends Module {
     const track = a.track_running_stats;
     this.register_buffer("running_mean", track ? aten.zeros(size, factory) : null);
     this.register_buffer("running_var", track ? aten.ones(size, factory) : null);
-    this.register_buffer("num_batches_tracked", track ? aten.zeros([], { device: a.device, dtype: int64 }) : null);
+    this.register_buffer(
+      "num_batches_tracked",
+      track ? aten.zeros([], { device: a.device, dtype: int64 }) : null,
+    );
     this.reset_parameters();
   }
 

@@ -14,7 +14,8 @@ import { Module } from "./module.ts";
 export type Named<T> = ReadonlyMap<string, T> | Readonly<Record<string, T>> | Iterable<readonly [string, T]>;
 
 function isIterable(x: unknown): x is Iterable<unknown> {
-  return x !== null && x !== undefined && typeof (x as Partial<Iterable<unknown>>)[Symbol.iterator] === "function";
+  return x !== null && x !== undefined &&
+    typeof (x as Partial<Iterable<unknown>>)[Symbol.iterator] === "function";
 }
 
 /** The pairs of `named`; `what` asked for them. */
@@ -271,7 +272,9 @@ export class ParameterList extends Module {
   /** Appends parameters. */
   extend(values: Iterable<Tensor>): this {
     if (!isIterable(values) || values instanceof Tensor) {
-      throw new TypeError(`ParameterList.extend should be called with an iterable, but got ${typename(values)}`);
+      throw new TypeError(
+        `ParameterList.extend should be called with an iterable, but got ${typename(values)}`,
+      );
     }
     for (const v of values) this.append(v);
     return this;

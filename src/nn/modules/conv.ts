@@ -114,7 +114,9 @@ export abstract class ConvNd extends Module {
     }
     if (!PADDING_MODES.includes(a.padding_mode)) {
       const modes = PADDING_MODES.map(stringRepr).join(", ");
-      throw new ValueError(`padding_mode must be one of {${modes}}, but got padding_mode='${a.padding_mode}'`);
+      throw new ValueError(
+        `padding_mode must be one of {${modes}}, but got padding_mode='${a.padding_mode}'`,
+      );
     }
     this.in_channels = a.in_channels;
     this.out_channels = a.out_channels;
@@ -294,7 +296,9 @@ abstract class ConvTranspose extends ConvNd {
     const size = output_size.length === outer + n ? output_size.slice(outer) : output_size;
     if (size.length !== n) {
       throw new ValueError(
-        `ConvTranspose${n}D: for ${input.dim()}D input, output_size must have ${n} or ${outer + n} elements ` +
+        `ConvTranspose${n}D: for ${input.dim()}D input, output_size must have ${n} or ${
+          outer + n
+        } elements ` +
           `(got ${size.length})`,
       );
     }
@@ -306,7 +310,9 @@ abstract class ConvTranspose extends ConvNd {
     const most = least.map((m, d) => m + this.stride[d]! - 1);
     if (size.some((s, d) => s < least[d]! || s > most[d]!)) {
       throw new ValueError(
-        `requested an output size of [${size.join(", ")}], but valid sizes range from [${least.join(", ")}] to ` +
+        `requested an output size of [${size.join(", ")}], but valid sizes range from [${
+          least.join(", ")
+        }] to ` +
           `[${most.join(", ")}] (for an input of torch.Size([${input.shape.slice(2).join(", ")}]))`,
       );
     }

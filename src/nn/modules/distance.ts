@@ -19,7 +19,11 @@ export class PairwiseDistance extends Module {
   norm: number;
   eps: number;
   keepdim: boolean;
-  constructor(p?: number | PairwiseOptions, eps?: number | PairwiseOptions, keepdim?: boolean | PairwiseOptions);
+  constructor(
+    p?: number | PairwiseOptions,
+    eps?: number | PairwiseOptions,
+    keepdim?: boolean | PairwiseOptions,
+  );
   constructor(...args: unknown[]) {
     super();
     const { p, eps, keepdim } = PAIRWISE(args);

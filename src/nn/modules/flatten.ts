@@ -48,13 +48,18 @@ export class Unflatten extends Module {
   dim: number;
   unflattened_size: readonly number[];
 
-  constructor(dim: number | UnflattenOptions, unflattened_size?: readonly number[] | Partial<UnflattenOptions>);
+  constructor(
+    dim: number | UnflattenOptions,
+    unflattened_size?: readonly number[] | Partial<UnflattenOptions>,
+  );
   constructor(...args: unknown[]) {
     super();
     const { dim, unflattened_size } = UNFLATTEN(args);
     if (typeof dim !== "number") throw new TypeError("invalid argument type for dim parameter");
     if (!Array.isArray(unflattened_size)) {
-      throw new TypeError(`unflattened_size must be a tuple of ints, but found type ${typename(unflattened_size)}`);
+      throw new TypeError(
+        `unflattened_size must be a tuple of ints, but found type ${typename(unflattened_size)}`,
+      );
     }
     unflattened_size.forEach((n: unknown, i) => {
       if (!Number.isInteger(n)) {

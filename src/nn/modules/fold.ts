@@ -17,7 +17,12 @@ interface WindowOptions {
   stride?: IntOrTuple;
 }
 type W = Partial<WindowOptions>;
-const UNFOLD = signature<WindowOptions>("Unfold", { kernel_size: required, dilation: 1, padding: 0, stride: 1 });
+const UNFOLD = signature<WindowOptions>("Unfold", {
+  kernel_size: required,
+  dilation: 1,
+  padding: 0,
+  stride: 1,
+});
 /** The windows of a batch of images as columns. */
 export class Unfold extends Module {
   kernel_size: IntOrTuple;

@@ -18,7 +18,11 @@ export type ForwardPreHook<M = Module> = (module: M, input: any[]) => unknown;
 // deno-lint-ignore no-explicit-any
 export type ForwardHook<M = Module> = (module: M, input: any[], output: any) => unknown;
 /** May replace the gradients with respect to the input. */
-export type BackwardHook<M = Module> = (module: M, grad_input: Grads, grad_output: Grads) => Grads | null | void;
+export type BackwardHook<M = Module> = (
+  module: M,
+  grad_input: Grads,
+  grad_output: Grads,
+) => Grads | null | void;
 /** May replace the gradients with respect to the output. */
 export type BackwardPreHook<M = Module> = (module: M, grad_output: Grads) => Grads | null | void;
 /** May change the state_dict in place or return another. */

@@ -5,7 +5,13 @@
  */
 import { int64 } from "../../base/dtype.ts";
 import type { DType } from "../../base/dtype.ts";
-import { AssertionError, NotImplementedError, RuntimeError, ValueError, warnOnce } from "../../base/errors.ts";
+import {
+  AssertionError,
+  NotImplementedError,
+  RuntimeError,
+  ValueError,
+  warnOnce,
+} from "../../base/errors.ts";
 import { no_grad } from "../../autograd/grad_mode.ts";
 import * as aten from "../../ops/mod.ts";
 import { Tensor } from "../../tensor.ts";
@@ -28,7 +34,7 @@ import {
 } from "./conv.ts";
 import { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d } from "./instancenorm.ts";
 import { Linear, type LinearOptions } from "./linear.ts";
-import { type DeviceLike, Module } from "./module.ts";
+import type { DeviceLike, Module } from "./module.ts";
 import type { IntOrTuple } from "./utils.ts";
 
 // deno-lint-ignore no-explicit-any -- what a mixin's base must be
@@ -44,7 +50,9 @@ export function LazyModuleMixin<B extends Base>(becomes: B) {
     // deno-lint-ignore no-explicit-any
     constructor(...args: any[]) {
       super(...args);
-      const load = this._register_load_state_dict_pre_hook((entries, prefix) => this._lazy_load(entries, prefix));
+      const load = this._register_load_state_dict_pre_hook((entries, prefix) =>
+        this._lazy_load(entries, prefix)
+      );
       const initialize = this.register_forward_pre_hook((_, input) => this._infer_parameters(input));
       hidden(this, "_load_hook", load);
       hidden(this, "_initialize_hook", initialize);
@@ -65,7 +73,11 @@ export function LazyModuleMixin<B extends Base>(becomes: B) {
       return [...this._parameters.values(), ...this._buffers.values()].some(is_lazy);
     }
 
-    override _save_to_state_dict(destination: Map<string, unknown>, prefix: string, keep_vars: boolean): void {
+    override _save_to_state_dict(
+      destination: Map<string, unknown>,
+      prefix: string,
+      keep_vars: boolean,
+    ): void {
       for (const [name, t] of [...this._parameters, ...this._persistentBuffers]) {
         if (t) destination.set(prefix + name, keep_vars || is_lazy(t) ? t : t.detach());
       }
@@ -75,7 +87,9 @@ export function LazyModuleMixin<B extends Base>(becomes: B) {
     _lazy_load(entries: Map<string, unknown>, prefix: string): void {
       for (const [name, t] of [...this._parameters, ...this._buffers]) {
         const saved = entries.get(prefix + name);
-        if (is_lazy(t) && saved instanceof Tensor && !is_lazy(saved)) no_grad(() => t.materialize(saved.shape));
+        if (is_lazy(t) && saved instanceof Tensor && !is_lazy(saved)) {
+          no_grad(() => t.materialize(saved.shape));
+        }
       }
     }
 
@@ -110,7 +124,9 @@ function lazy<B extends ResettableBase>(
   const Lazy = LazyModuleMixin(becomes as ResettableBase);
   class LazyModule extends Lazy {
     override reset_parameters(): void {
-      if (!this.has_uninitialized_params() && inputSize(this as InstanceType<B>) !== 0) super.reset_parameters();
+      if (!this.has_uninitialized_params() && inputSize(this as InstanceType<B>) !== 0) {
+        super.reset_parameters();
+      }
     }
     override initialize_parameters(input: Tensor): void {
       if (!this.has_uninitialized_params()) return;
@@ -167,7 +183,9 @@ function initializeConv(conv: ConvNd, input: Tensor): void {
   const n = conv.kernel_size.length;
   if (input.dim() !== n + 1 && input.dim() !== n + 2) {
     throw new RuntimeError(
-      `Expected ${n + 1}D (unbatched) or ${n + 2}D (batched) input to ${conv._get_name()}, but got input of size: ` +
+      `Expected ${n + 1}D (unbatched) or ${
+        n + 2
+      }D (batched) input to ${conv._get_name()}, but got input of size: ` +
         `${input.shape}`,
     );
   }
@@ -207,7 +225,10 @@ const LAZY_CONV_TRANSPOSE = signature<LazyConvTransposeOptions>("LazyConvTranspo
 });
 
 /** Puts the parameters of a lazy convolution in place. */
-function prepareConv(conv: ConvNd, a: { out_channels: number; bias: boolean; device: DeviceLike | null; dtype: DType | null }): void {
+function prepareConv(
+  conv: ConvNd,
+  a: { out_channels: number; bias: boolean; device: DeviceLike | null; dtype: DType | null },
+): void {
   const { device, dtype } = a;
   conv.weight = new UninitializedParameter({ device, dtype });
   conv.out_channels = a.out_channels;

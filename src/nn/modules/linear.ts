@@ -61,7 +61,10 @@ export class Linear extends Module {
     this.in_features = in_features;
     this.out_features = out_features;
     this.weight = new Parameter(aten.empty([out_features, in_features], { device, dtype }));
-    this.register_parameter("bias", bias ? new Parameter(aten.empty([out_features], { device, dtype })) : null);
+    this.register_parameter(
+      "bias",
+      bias ? new Parameter(aten.empty([out_features], { device, dtype })) : null,
+    );
     this.reset_parameters();
   }
 
@@ -76,7 +79,9 @@ export class Linear extends Module {
   }
 
   override extra_repr(): string {
-    return `in_features=${this.in_features}, out_features=${this.out_features}, bias=${pyrepr(this.bias !== null)}`;
+    return `in_features=${this.in_features}, out_features=${this.out_features}, bias=${
+      pyrepr(this.bias !== null)
+    }`;
   }
 }
 
@@ -123,7 +128,10 @@ export class Bilinear extends Module {
     this.in2_features = in2_features;
     this.out_features = out_features;
     this.weight = new Parameter(aten.empty([out_features, in1_features, in2_features], { device, dtype }));
-    this.register_parameter("bias", bias ? new Parameter(aten.empty([out_features], { device, dtype })) : null);
+    this.register_parameter(
+      "bias",
+      bias ? new Parameter(aten.empty([out_features], { device, dtype })) : null,
+    );
     this.reset_parameters();
   }
 

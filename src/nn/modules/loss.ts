@@ -33,7 +33,11 @@ abstract class Loss extends Module {
 
 /** A loss with no options but the reduction. */
 abstract class SimpleLoss extends Loss {
-  constructor(size_average?: Flag | ReductionOptions, reduce?: Flag | ReductionOptions, reduction?: Reduction);
+  constructor(
+    size_average?: Flag | ReductionOptions,
+    reduce?: Flag | ReductionOptions,
+    reduction?: Reduction,
+  );
   constructor(...args: unknown[]) {
     super(REDUCTION(args));
   }
@@ -187,7 +191,11 @@ export class BCELoss extends WeightedLoss {
 interface BCELogitsOptions extends WeightOptions {
   pos_weight?: Tensor | null;
 }
-const BCE_LOGITS = signature<BCELogitsOptions>("BCEWithLogitsLoss", { weight: null, ...tail, pos_weight: null });
+const BCE_LOGITS = signature<BCELogitsOptions>("BCEWithLogitsLoss", {
+  weight: null,
+  ...tail,
+  pos_weight: null,
+});
 /** Binary cross entropy between logits and probabilities. */
 export class BCEWithLogitsLoss extends WeightedLoss {
   pos_weight!: Tensor | null;
@@ -348,7 +356,10 @@ export class HingeEmbeddingLoss extends MarginLoss {
 /** 1 - cos where the target is 1, max(0, cos - margin) where it is -1. */
 export class CosineEmbeddingLoss extends MarginLoss {
   override forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
-    return F.cosine_embedding_loss(input1, input2, target, { margin: this.margin, reduction: this.reduction });
+    return F.cosine_embedding_loss(input1, input2, target, {
+      margin: this.margin,
+      reduction: this.reduction,
+    });
   }
 }
 /** max(0, -target (input1 - input2) + margin) */
@@ -404,7 +415,12 @@ interface MultiMarginOptions extends WeightOptions {
   p?: number;
   margin?: number;
 }
-const MULTI_MARGIN = signature<MultiMarginOptions>("MultiMarginLoss", { p: 1, margin: 1, weight: null, ...tail });
+const MULTI_MARGIN = signature<MultiMarginOptions>("MultiMarginLoss", {
+  p: 1,
+  margin: 1,
+  weight: null,
+  ...tail,
+});
 /** Multi-class hinge loss. */
 export class MultiMarginLoss extends WeightedLoss {
   p: number;
@@ -437,7 +453,13 @@ interface TripletOptions extends ReductionOptions {
   eps?: number;
   swap?: boolean;
 }
-const TRIPLET = signature<TripletOptions>("TripletMarginLoss", { margin: 1, p: 2, eps: 1e-6, swap: false, ...tail });
+const TRIPLET = signature<TripletOptions>("TripletMarginLoss", {
+  margin: 1,
+  p: 2,
+  eps: 1e-6,
+  swap: false,
+  ...tail,
+});
 /** max(0, d(anchor, positive) - d(anchor, negative) + margin) with d the p-norm of the difference. */
 export class TripletMarginLoss extends Loss {
   margin: number;

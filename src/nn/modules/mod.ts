@@ -4,7 +4,7 @@
  * @module
  */
 export * from "./activation.ts";
-export { AdaptiveLogSoftmaxWithLoss, type AdaptiveLogSoftmaxOptions, type ASMoutput } from "./adaptive.ts";
+export { type AdaptiveLogSoftmaxOptions, AdaptiveLogSoftmaxWithLoss, type ASMoutput } from "./adaptive.ts";
 export { MultiheadAttention, type MultiheadAttentionOptions } from "./attention.ts";
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type NormOptions } from "./batchnorm.ts";
 export * from "./container.ts";

@@ -7,23 +7,15 @@
  *
  * @module
  */
-import {
-  AttributeError,
-  KeyError,
-  NotImplementedError,
-  RuntimeError,
-  ValueError,
-  warnOnce,
-} from "../../base/errors.ts";
+import { NotImplementedError, RuntimeError, ValueError, warnOnce } from "../../base/errors.ts";
 import type { Device } from "../../base/device.ts";
 import type { DType } from "../../base/dtype.ts";
 import { no_grad } from "../../autograd/grad_mode.ts";
 import { Tensor } from "../../tensor.ts";
-import { type Bound, isKeywords, signature } from "../../utils/signature.ts";
+import { isKeywords, signature } from "../../utils/signature.ts";
 import { RemovableHandle } from "../../utils/hooks.ts";
 import { deepcopy, type Memo } from "../../utils/copy.ts";
-import { typename } from "../../utils/typename.ts";
-import { Parameter } from "../parameter.ts";
+import { Registry } from "./registry.ts";
 import { BackwardHooks } from "./backward_hook.ts";
 import {
   type BackwardHook,
@@ -59,42 +51,18 @@ interface StateDictOptions {
   prefix?: string;
   keep_vars?: boolean;
 }
-interface NamedOptions {
-  prefix?: string;
-  recurse?: boolean;
-  remove_duplicate?: boolean;
-}
-interface NamedModulesOptions {
-  memo?: Set<Module> | null;
-  prefix?: string;
-  remove_duplicate?: boolean;
-}
 interface ToOptions extends FactoryOptions {
   non_blocking?: boolean;
   copy?: boolean;
 }
 
-const STATE_DICT = signature<StateDictOptions>("state_dict", { destination: null, prefix: "", keep_vars: false });
-const NAMED = signature<NamedOptions>("named_parameters", { prefix: "", recurse: true, remove_duplicate: true });
-const NAMED_MODULES = signature<NamedModulesOptions>("named_modules", {
-  memo: null,
+const STATE_DICT = signature<StateDictOptions>("state_dict", {
+  destination: null,
   prefix: "",
-  remove_duplicate: true,
+  keep_vars: false,
 });
 const ZERO_GRAD = signature<{ set_to_none?: boolean }>("zero_grad", { set_to_none: false });
 const LOAD = signature<{ strict?: boolean }>("load_state_dict", { strict: true });
-const BUFFER = signature<{ persistent?: boolean }>("register_buffer", { persistent: true });
-
-/** Makes every instance a function that calls itself with hooks. */
-class Callable {
-  constructor() {
-    const self = (...input: unknown[]): unknown => (self as unknown as Module).call(...input);
-    // A function's own `name` and `length` are read-only; without them properties of these names are free.
-    Reflect.deleteProperty(self, "name");
-    Reflect.deleteProperty(self, "length");
-    return Object.setPrototypeOf(self, new.target.prototype) as Callable;
-  }
-}
 
 /** A module takes and gives what its `forward` does. */
 export interface Module {
@@ -118,19 +86,10 @@ export interface Module {
  *
  * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html
  */
-export class Module extends Callable {
+export class Module extends Registry {
   /** Is the module in training mode? Set by `train()` and `eval()`. */
   training = true;
 
-  /** Names of buffers, in order, and whether each is saved. */
-  #buffers = new Map<string, boolean>();
-  /** Names that were registered as None. */
-  #nones: Map<string, "parameter" | "module"> | null = null;
-  /**
-   * The registration order, kept only once a name like "10" was registered: JavaScript lists such properties first
-   * and by value.
-   */
-  #order: string[] | null = null;
   #hooks: ModuleHooks | null = null;
 
   /** The format version of this module's state_dict. */
@@ -157,11 +116,15 @@ export class Module extends Callable {
     let input = given;
     for (const hook of [...globalHooks.forwardPre.values(), ...(own?.forwardPre.values() ?? [])]) {
       const replaced = hook(this, input);
-      if (replaced !== undefined && replaced !== null) input = Array.isArray(replaced) ? replaced : [replaced];
+      if (replaced !== undefined && replaced !== null) {
+        input = Array.isArray(replaced) ? replaced : [replaced];
+      }
     }
     const backward = [...globalHooks.backward.values(), ...(own?.backward.values() ?? [])];
     const backwardPre = [...(own?.backwardPre.values() ?? [])];
-    const capture = backward.length + backwardPre.length > 0 ? new BackwardHooks(this, backward, backwardPre) : null;
+    const capture = backward.length + backwardPre.length > 0
+      ? new BackwardHooks(this, backward, backwardPre)
+      : null;
     if (capture) input = capture.wrapInput(input);
     let result: unknown = this.forward(...input);
     for (const hook of [...globalHooks.forward.values(), ...(own?.forward.values() ?? [])]) {
@@ -198,242 +161,6 @@ export class Module extends Callable {
     return RemovableHandle.add(this.#hooked().backwardPre, hook as BackwardPreHook);
   }
 
-  // ------------------------------------------------------------------------------------------------ registering
-
-  /** Own property names in registration order. */
-  #names(): string[] {
-    const keys = Object.keys(this);
-    if (this.#order === null) return keys;
-    const own = new Set(keys);
-    return [...this.#order.filter((k) => own.delete(k)), ...own];
-  }
-
-  #get(name: string): unknown {
-    return (this as unknown as Record<string, unknown>)[name];
-  }
-
-  #set(name: string, value: unknown): void {
-    if (this.#order !== null) {
-      const at = this.#order.indexOf(name);
-      if (at < 0 || !Object.hasOwn(this, name)) {
-        if (at >= 0) this.#order.splice(at, 1);
-        this.#order = [...this.#names().filter((k) => k !== name), name];
-      }
-    } else if (/^\d+$/.test(name) && !Object.hasOwn(this, name)) {
-      this.#order = [...Object.keys(this), name];
-    }
-    (this as unknown as Record<string, unknown>)[name] = value;
-  }
-
-  #none(name: string, kind: "parameter" | "module"): void {
-    (this.#nones ??= new Map()).set(name, kind);
-  }
-
-  #checkName(kind: "parameter" | "buffer" | "module", name: unknown, known: boolean): asserts name is string {
-    if (typeof name !== "string") throw new TypeError(`${kind} name should be a string. Got ${typename(name)}`);
-    const dot = name.includes(".");
-    if (kind !== "module" && dot) throw new KeyError(`${kind} name can't contain "."`);
-    if (kind !== "module" && name === "") throw new KeyError(`${kind} name can't be empty string ""`);
-    // A declared class field is there but undefined until it is assigned.
-    if (this.#get(name) !== undefined && !known) throw new KeyError(`attribute '${name}' already exists`);
-    if (dot) throw new KeyError(`module name can't contain ".", got: ${name}`);
-    if (name === "") throw new KeyError(`module name can't be empty string ""`);
-  }
-
-  /** Adds a tensor that is part of the module's state but no parameter, such as a running mean. */
-  register_buffer(name: string, tensor: Tensor | null, persistent?: boolean | { persistent?: boolean }): void {
-    const { persistent: saved } = BUFFER([persistent]);
-    this.#checkName("buffer", name, this.#buffers.has(name));
-    if (tensor !== null && !(tensor instanceof Tensor)) {
-      throw new TypeError(
-        `cannot assign '${typename(tensor)}' object to buffer '${name}' (torch Tensor or None required)`,
-      );
-    }
-    this.#set(name, tensor);
-    this.#buffers.set(name, saved);
-  }
-
-  /** Adds a parameter; null keeps the name for one that this configuration does not have. */
-  register_parameter(name: string, param: Parameter | null): void {
-    this.#checkName("parameter", name, this._parameters.has(name));
-    if (param !== null && !(param instanceof Parameter)) {
-      throw new TypeError(
-        `cannot assign '${typename(param)}' object to parameter '${name}' (torch.nn.Parameter or None required)`,
-      );
-    }
-    if (param === null) this.#none(name, "parameter");
-    this.#set(name, param);
-  }
-
-  /** Adds a child module. */
-  add_module(name: string, module: Module | null): void {
-    if (module !== null && !(module instanceof Module)) {
-      throw new TypeError(`${typename(module)} is not a Module subclass`);
-    }
-    this.#checkName("module", name, this._modules.has(name));
-    if (module === null) this.#none(name, "module");
-    this.#set(name, module);
-  }
-
-  /** Alias of `add_module`. */
-  register_module(name: string, module: Module | null): void {
-    this.add_module(name, module);
-  }
-
-  /** The own parameters by name, null where one is None. A snapshot. */
-  get _parameters(): Map<string, Parameter | null> {
-    const found = new Map<string, Parameter | null>();
-    for (const k of this.#names()) {
-      const v = this.#get(k);
-      if (v instanceof Parameter || (v === null && this.#nones?.get(k) === "parameter")) found.set(k, v);
-    }
-    return found;
-  }
-
-  /** The own buffers by name, null where one is None. A snapshot. */
-  get _buffers(): Map<string, Tensor | null> {
-    const found = new Map<string, Tensor | null>();
-    for (const k of this.#buffers.keys()) {
-      const v = this.#get(k);
-      if (v === null || (v instanceof Tensor && !(v instanceof Parameter))) found.set(k, v);
-    }
-    return found;
-  }
-
-  /** The children by name, null where one is None. A snapshot. */
-  get _modules(): Map<string, Module | null> {
-    const found = new Map<string, Module | null>();
-    for (const k of this.#names()) {
-      const v = this.#get(k);
-      if (v instanceof Module || (v === null && this.#nones?.get(k) === "module")) found.set(k, v);
-    }
-    return found;
-  }
-
-  /** The own buffers that a state_dict holds. */
-  get _persistentBuffers(): Map<string, Tensor | null> {
-    const found = this._buffers;
-    for (const k of found.keys()) if (this.#buffers.get(k) === false) found.delete(k);
-    return found;
-  }
-
-  #resolve(target: string): [Module, string] {
-    const dot = target.lastIndexOf(".");
-    const module = this.get_submodule(target.slice(0, Math.max(0, dot)));
-    const name = target.slice(dot + 1);
-    if (module.#get(name) === undefined) throw new AttributeError(`${module._get_name()} has no attribute \`${name}\``);
-    return [module, name];
-  }
-
-  /** The module at a dotted path: `net.get_submodule("layer1.0.conv1")`. */
-  get_submodule(target: string): Module {
-    let module: Module = this;
-    if (target === "") return module;
-    for (const item of target.split(".")) {
-      if (module.#get(item) === undefined) throw new AttributeError(`${module._get_name()} has no attribute \`${item}\``);
-      const next = module.#get(item);
-      if (!(next instanceof Module)) throw new AttributeError(`\`${item}\` is not an nn.Module`);
-      module = next;
-    }
-    return module;
-  }
-
-  /** The parameter at a dotted path. */
-  get_parameter(target: string): Parameter {
-    const [module, name] = this.#resolve(target);
-    const param = module.#get(name);
-    if (!(param instanceof Parameter)) throw new AttributeError(`\`${name}\` is not an nn.Parameter`);
-    return param;
-  }
-
-  /** The buffer at a dotted path. */
-  get_buffer(target: string): Tensor {
-    const [module, name] = this.#resolve(target);
-    const buffer = module._buffers.get(name);
-    if (!buffer) throw new AttributeError(`\`${name}\` is not a buffer`);
-    return buffer;
-  }
-
-  // -------------------------------------------------------------------------------------------------- iterating
-
-  /** All modules with their dotted names, this one first (under `prefix`). */
-  named_modules(options?: NamedModulesOptions): Generator<[string, Module]>;
-  named_modules(memo?: Set<Module> | null, prefix?: string, remove_duplicate?: boolean): Generator<[string, Module]>;
-  *named_modules(...args: unknown[]): Generator<[string, Module]> {
-    const { memo, prefix, remove_duplicate } = NAMED_MODULES(args);
-    const seen = memo ?? new Set<Module>();
-    if (seen.has(this)) return;
-    if (remove_duplicate) seen.add(this);
-    yield [prefix, this];
-    for (const [name, module] of this._modules) {
-      if (module === null) continue;
-      yield* module.named_modules(seen, prefix === "" ? name : `${prefix}.${name}`, remove_duplicate);
-    }
-  }
-
-  /** All modules, this one first; each once. */
-  *modules(): Generator<Module> {
-    for (const [, m] of this.named_modules()) yield m;
-  }
-
-  /** The direct children with their names; each module once. */
-  *named_children(): Generator<[string, Module]> {
-    const seen = new Set<Module>();
-    for (const [name, module] of this._modules) {
-      if (module === null || seen.has(module)) continue;
-      seen.add(module);
-      yield [name, module];
-    }
-  }
-
-  /** The direct children; each once. */
-  *children(): Generator<Module> {
-    for (const [, m] of this.named_children()) yield m;
-  }
-
-  *#namedMembers<T>(
-    members: (m: Module) => Iterable<[string, T | null]>,
-    { prefix, recurse, remove_duplicate }: Bound<NamedOptions>,
-  ): Generator<[string, T]> {
-    const seen = new Set<T>();
-    const modules: Iterable<[string, Module]> = recurse
-      ? this.named_modules({ prefix, remove_duplicate })
-      : [[prefix, this]];
-    for (const [path, module] of modules) {
-      for (const [name, value] of members(module)) {
-        if (value === null || seen.has(value)) continue;
-        if (remove_duplicate) seen.add(value);
-        yield [path === "" ? name : `${path}.${name}`, value];
-      }
-    }
-  }
-
-  /** All parameters with their dotted names: own ones first, then the children's. */
-  named_parameters(options?: NamedOptions): Generator<[string, Parameter]>;
-  named_parameters(prefix?: string, recurse?: boolean, remove_duplicate?: boolean): Generator<[string, Parameter]>;
-  named_parameters(...args: unknown[]): Generator<[string, Parameter]> {
-    return this.#namedMembers((m) => m._parameters, NAMED(args));
-  }
-
-  /** All parameters; each once. What an optimizer takes. */
-  *parameters(recurse: boolean | { recurse?: boolean } = true): Generator<Parameter> {
-    const options = isKeywords(recurse) ? recurse : { recurse };
-    for (const [, p] of this.named_parameters(options as NamedOptions)) yield p;
-  }
-
-  /** All buffers with their dotted names. */
-  named_buffers(options?: NamedOptions): Generator<[string, Tensor]>;
-  named_buffers(prefix?: string, recurse?: boolean, remove_duplicate?: boolean): Generator<[string, Tensor]>;
-  named_buffers(...args: unknown[]): Generator<[string, Tensor]> {
-    return this.#namedMembers((m) => m._buffers, NAMED(args));
-  }
-
-  /** All buffers; each once. */
-  *buffers(recurse: boolean | { recurse?: boolean } = true): Generator<Tensor> {
-    const options = isKeywords(recurse) ? recurse : { recurse };
-    for (const [, b] of this.named_buffers(options as NamedOptions)) yield b;
-  }
-
   // --------------------------------------------------------------------------------------------------- changing
 
   /** Calls `fn` on every submodule, children first, then on this one. */
@@ -454,13 +181,17 @@ export class Module extends Callable {
         p.data = fn(p);
         if (grad !== null) grad.data = fn(grad);
       }
-      for (const [name, b] of this._buffers) if (b !== null) this.#set(name, fn(b));
+      for (const [name, b] of this._buffers) if (b !== null) this._assign(name, fn(b));
     });
     return this;
   }
 
   /** Moves and converts parameters and buffers; floating point and complex ones alone change their dtype. */
-  to(device: DeviceLike | DType | Tensor | ToOptions, dtype?: DType | boolean | ToOptions, ...more: unknown[]): this;
+  to(
+    device: DeviceLike | DType | Tensor | ToOptions,
+    dtype?: DType | boolean | ToOptions,
+    ...more: unknown[]
+  ): this;
   to(...args: unknown[]): this {
     let device: DeviceLike | null = null;
     let dtype: DType | null = null;
@@ -571,7 +302,9 @@ export class Module extends Callable {
 
   /** Writes this module's own entries; override for a layout of one's own. */
   _save_to_state_dict(destination: Map<string, unknown>, prefix: string, keep_vars: boolean): void {
-    for (const [name, p] of this._parameters) if (p) destination.set(prefix + name, keep_vars ? p : p.detach());
+    for (const [name, p] of this._parameters) {
+      if (p) destination.set(prefix + name, keep_vars ? p : p.detach());
+    }
     for (const [name, b] of this._persistentBuffers) {
       if (b) destination.set(prefix + name, keep_vars ? b : b.detach());
     }
@@ -650,10 +383,13 @@ export class Module extends Callable {
   __deepcopy__(memo: Memo): this {
     const copy = Reflect.construct(Module, [], this.constructor as new () => this) as this;
     memo.set(this, copy);
-    for (const name of Object.keys(this)) (copy as unknown as Record<string, unknown>)[name] = deepcopy(this.#get(name), memo);
-    copy.#buffers = new Map(this.#buffers);
-    copy.#nones = this.#nones && new Map(this.#nones);
-    copy.#order = this.#order && [...this.#order];
+    for (const name of Object.keys(this)) {
+      (copy as unknown as Record<string, unknown>)[name] = deepcopy(
+        (this as unknown as Record<string, unknown>)[name],
+        memo,
+      );
+    }
+    copy._copyNames(this);
     copy.#hooks = this.#hooks && this.#hooks.copy();
     return copy;
   }

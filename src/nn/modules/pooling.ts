@@ -104,7 +104,11 @@ export interface MaxUnpoolOptions {
   stride?: IntOrTuple | null;
   padding?: IntOrTuple;
 }
-const MAX_UNPOOL = signature<MaxUnpoolOptions>("MaxUnpool", { kernel_size: required, stride: null, padding: 0 });
+const MAX_UNPOOL = signature<MaxUnpoolOptions>("MaxUnpool", {
+  kernel_size: required,
+  stride: null,
+  padding: 0,
+});
 
 abstract class MaxUnpoolNd extends Module {
   kernel_size: number[];
@@ -132,7 +136,11 @@ const UNPOOL_FORWARD = signature<{ input: Tensor; indices: Tensor; output_size?:
 
 /** Puts the maxima of `MaxPool1d` back where they were found. */
 export class MaxUnpool1d extends MaxUnpoolNd {
-  constructor(kernel_size: IntOrTuple | MaxUnpoolOptions, stride?: IntOrTuple | null | U, padding?: IntOrTuple | U);
+  constructor(
+    kernel_size: IntOrTuple | MaxUnpoolOptions,
+    stride?: IntOrTuple | null | U,
+    padding?: IntOrTuple | U,
+  );
   constructor(...args: unknown[]) {
     super(1, args);
   }
@@ -144,7 +152,11 @@ export class MaxUnpool1d extends MaxUnpoolNd {
 }
 /** Puts the maxima of `MaxPool2d` back where they were found. */
 export class MaxUnpool2d extends MaxUnpoolNd {
-  constructor(kernel_size: IntOrTuple | MaxUnpoolOptions, stride?: IntOrTuple | null | U, padding?: IntOrTuple | U);
+  constructor(
+    kernel_size: IntOrTuple | MaxUnpoolOptions,
+    stride?: IntOrTuple | null | U,
+    padding?: IntOrTuple | U,
+  );
   constructor(...args: unknown[]) {
     super(2, args);
   }
@@ -156,7 +168,11 @@ export class MaxUnpool2d extends MaxUnpoolNd {
 }
 /** Puts the maxima of `MaxPool3d` back where they were found. */
 export class MaxUnpool3d extends MaxUnpoolNd {
-  constructor(kernel_size: IntOrTuple | MaxUnpoolOptions, stride?: IntOrTuple | null | U, padding?: IntOrTuple | U);
+  constructor(
+    kernel_size: IntOrTuple | MaxUnpoolOptions,
+    stride?: IntOrTuple | null | U,
+    padding?: IntOrTuple | U,
+  );
   constructor(...args: unknown[]) {
     super(3, args);
   }
@@ -236,14 +252,30 @@ export class AvgPool1d extends AvgPoolNd {
 export class AvgPool2d extends AvgPoolNd {
   override forward(input: Tensor): Tensor {
     const { kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override } = this;
-    return aten.avg_pool2d(input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override);
+    return aten.avg_pool2d(
+      input,
+      kernel_size,
+      stride,
+      padding,
+      ceil_mode,
+      count_include_pad,
+      divisor_override,
+    );
   }
 }
 /** Mean over windows of (N, C, D, H, W). */
 export class AvgPool3d extends AvgPoolNd {
   override forward(input: Tensor): Tensor {
     const { kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override } = this;
-    return aten.avg_pool3d(input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override);
+    return aten.avg_pool3d(
+      input,
+      kernel_size,
+      stride,
+      padding,
+      ceil_mode,
+      count_include_pad,
+      divisor_override,
+    );
   }
 }
 
@@ -269,7 +301,12 @@ abstract class LPPoolNd extends Module {
   ceil_mode: boolean;
 
   constructor(options: LPPoolOptions);
-  constructor(norm_type: number, kernel_size: IntOrTuple, stride?: IntOrTuple | null | L, ceil_mode?: boolean | L);
+  constructor(
+    norm_type: number,
+    kernel_size: IntOrTuple,
+    stride?: IntOrTuple | null | L,
+    ceil_mode?: boolean | L,
+  );
   constructor(...args: unknown[]) {
     super();
     const a = LP_POOL(args);
@@ -302,7 +339,10 @@ export interface AdaptivePoolOptions {
   output_size: MaybeIntOrTuple;
   return_indices?: boolean;
 }
-const ADAPTIVE = signature<AdaptivePoolOptions>("AdaptivePool", { output_size: required, return_indices: false });
+const ADAPTIVE = signature<AdaptivePoolOptions>("AdaptivePool", {
+  output_size: required,
+  return_indices: false,
+});
 
 abstract class AdaptivePoolNd extends Module {
   output_size: MaybeIntOrTuple;
@@ -421,7 +461,14 @@ export class FractionalMaxPool2d extends FractionalMaxPoolNd {
   }
   override forward(input: Tensor): Tensor | F.WithIndices {
     const { kernel_size, output_size, output_ratio, return_indices, _random_samples } = this;
-    return F.fractional_max_pool2d(input, kernel_size, output_size, output_ratio, return_indices, _random_samples);
+    return F.fractional_max_pool2d(
+      input,
+      kernel_size,
+      output_size,
+      output_ratio,
+      return_indices,
+      _random_samples,
+    );
   }
 }
 /** Maximum over windows of random size. */
@@ -438,6 +485,13 @@ export class FractionalMaxPool3d extends FractionalMaxPoolNd {
   }
   override forward(input: Tensor): Tensor | F.WithIndices {
     const { kernel_size, output_size, output_ratio, return_indices, _random_samples } = this;
-    return F.fractional_max_pool3d(input, kernel_size, output_size, output_ratio, return_indices, _random_samples);
+    return F.fractional_max_pool3d(
+      input,
+      kernel_size,
+      output_size,
+      output_ratio,
+      return_indices,
+      _random_samples,
+    );
   }
 }

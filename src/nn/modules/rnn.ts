@@ -102,7 +102,9 @@ export abstract class RNNBase extends Module {
           `than 1, but got dropout=${pyrepr(dropout)} and num_layers=${num_layers}`,
       );
     }
-    if (proj_size < 0) throw new ValueError("proj_size should be a positive integer or zero to disable projections");
+    if (proj_size < 0) {
+      throw new ValueError("proj_size should be a positive integer or zero to disable projections");
+    }
     if (proj_size >= hidden_size) throw new ValueError("proj_size has to be smaller than hidden_size");
     this._makeWeights(a);
     this.reset_parameters();
@@ -160,7 +162,14 @@ export abstract class RNNBase extends Module {
     if (input instanceof PackedSequence) {
       const { data, batch_sizes, sorted_indices, unsorted_indices } = input;
       const batch = Number(batch_sizes.select(0, 0).item());
-      return { input: data, batch_sizes, batched: true, batch, sorted: sorted_indices, unsorted: unsorted_indices };
+      return {
+        input: data,
+        batch_sizes,
+        batched: true,
+        batch,
+        sorted: sorted_indices,
+        unsorted: unsorted_indices,
+      };
     }
     const batched = input.dim() === 3;
     const x = batched ? input : input.unsqueeze(this.batch_first ? 0 : 1);
@@ -182,7 +191,9 @@ export abstract class RNNBase extends Module {
 
   _checkInput({ input, batch_sizes }: Prepared): void {
     const rank = batch_sizes !== null ? 2 : 3;
-    if (input.dim() !== rank) throw new RuntimeError(`input must have ${rank} dimensions, got ${input.dim()}`);
+    if (input.dim() !== rank) {
+      throw new RuntimeError(`input must have ${rank} dimensions, got ${input.dim()}`);
+    }
     if (this.input_size !== input.size(-1)) {
       throw new RuntimeError(
         `input.size(-1) must be equal to input_size. Expected ${this.input_size}, got ${input.size(-1)}`,
@@ -337,7 +348,9 @@ export class LSTM extends RNNBase {
       const rank = p.batched ? 3 : 2, [h, c] = [hx[0].dim(), hx[1].dim()];
       if (h !== rank || c !== rank) {
         throw new RuntimeError(
-          `For ${p.batched ? "batched 3-D" : "unbatched 2-D"} input, hx and cx should also be ${rank}-D but got ` +
+          `For ${
+            p.batched ? "batched 3-D" : "unbatched 2-D"
+          } input, hx and cx should also be ${rank}-D but got ` +
             `(${h}-D, ${c}-D) tensors`,
         );
       }
@@ -347,8 +360,28 @@ export class LSTM extends RNNBase {
     const c0 = this._state(hx?.[1] ?? null, this.hidden_size, p, "hidden[1] size");
     const { bias, num_layers, dropout, training, bidirectional, batch_first, _flat_weights } = this;
     const [output, h, c] = p.batch_sizes === null
-      ? aten.lstm(p.input, [h0, c0], _flat_weights, bias, num_layers, dropout, training, bidirectional, batch_first)
-      : aten.lstm(p.input, p.batch_sizes, [h0, c0], _flat_weights, bias, num_layers, dropout, training, bidirectional);
+      ? aten.lstm(
+        p.input,
+        [h0, c0],
+        _flat_weights,
+        bias,
+        num_layers,
+        dropout,
+        training,
+        bidirectional,
+        batch_first,
+      )
+      : aten.lstm(
+        p.input,
+        p.batch_sizes,
+        [h0, c0],
+        _flat_weights,
+        bias,
+        num_layers,
+        dropout,
+        training,
+        bidirectional,
+      );
     return [this._finish(output, p), [this._finishState(h, p), this._finishState(c, p)]];
   }
 }
@@ -423,7 +456,10 @@ export abstract class RNNCellBase extends Module {
   }
 }
 
-const CELL_FORWARD = signature<{ input: Tensor; hx?: Tensor | null }>("forward", { input: required, hx: null });
+const CELL_FORWARD = signature<{ input: Tensor; hx?: Tensor | null }>("forward", {
+  input: required,
+  hx: null,
+});
 abstract class OneStateCell extends RNNCellBase {
   /** The operator's step. */
   abstract _step(input: Tensor, hx: Tensor): Tensor;

@@ -113,7 +113,10 @@ export class Embedding extends Module {
     this.max_norm = a.max_norm;
     this.norm_type = a.norm_type;
     this.scale_grad_by_freq = a.scale_grad_by_freq;
-    this.weight = makeWeight(a.num_embeddings, a.embedding_dim, a._weight, { device: a.device, dtype: a.dtype });
+    this.weight = makeWeight(a.num_embeddings, a.embedding_dim, a._weight, {
+      device: a.device,
+      dtype: a.dtype,
+    });
     if (a._weight === null) this.reset_parameters();
     this.sparse = a.sparse;
   }
@@ -243,7 +246,10 @@ export class EmbeddingBag extends Module {
     this.norm_type = a.norm_type;
     this.scale_grad_by_freq = a.scale_grad_by_freq;
     this.padding_idx = paddingIndex(a.padding_idx, a.num_embeddings, "padding_idx");
-    this.weight = makeWeight(a.num_embeddings, a.embedding_dim, a._weight, { device: a.device, dtype: a.dtype });
+    this.weight = makeWeight(a.num_embeddings, a.embedding_dim, a._weight, {
+      device: a.device,
+      dtype: a.dtype,
+    });
     if (a._weight === null) this.reset_parameters();
     this.mode = a.mode;
     this.sparse = a.sparse;
@@ -262,7 +268,16 @@ export class EmbeddingBag extends Module {
   ): Tensor;
   override forward(...args: unknown[]): Tensor {
     const { input, offsets, per_sample_weights } = BAG_FORWARD(args);
-    const { weight, max_norm, norm_type, scale_grad_by_freq, mode, sparse, include_last_offset, padding_idx } = this;
+    const {
+      weight,
+      max_norm,
+      norm_type,
+      scale_grad_by_freq,
+      mode,
+      sparse,
+      include_last_offset,
+      padding_idx,
+    } = this;
     return embedding_bag(
       input,
       weight,

@@ -46,7 +46,9 @@ export class IncompatibleKeys extends Array<string[]> {
   }
 
   override toString(): string {
-    if (this.missing_keys.length + this.unexpected_keys.length === 0) return "<All keys matched successfully>";
+    if (this.missing_keys.length + this.unexpected_keys.length === 0) {
+      return "<All keys matched successfully>";
+    }
     return `_IncompatibleKeys(missing_keys=${listRepr(this.missing_keys)}, unexpected_keys=${
       listRepr(this.unexpected_keys)
     })`;
@@ -66,7 +68,9 @@ export function loadStateDict(root: Module, source: StateDictLike, strict: boole
   if (source === null || typeof source !== "object") {
     throw new TypeError(`Expected state_dict to be dict-like, got <class '${typename(source)}'>.`);
   }
-  const metadata = (source as Partial<StateDict>)._metadata instanceof Map ? (source as StateDict)._metadata : null;
+  const metadata = (source as Partial<StateDict>)._metadata instanceof Map
+    ? (source as StateDict)._metadata
+    : null;
   const missing: string[] = [], unexpected: string[] = [], errors: string[] = [];
 
   const load = (module: Module, entries: Map<string, unknown>, prefix: string): void => {
@@ -95,7 +99,9 @@ export function loadStateDict(root: Module, source: StateDictLike, strict: boole
     if (missing.length > 0) errors.unshift(`Missing key(s) in state_dict: ${quoted(missing)}. `);
   }
   if (errors.length > 0) {
-    throw new RuntimeError(`Error(s) in loading state_dict for ${root._get_name()}:\n\t${errors.join("\n\t")}`);
+    throw new RuntimeError(
+      `Error(s) in loading state_dict for ${root._get_name()}:\n\t${errors.join("\n\t")}`,
+    );
   }
   return new IncompatibleKeys(missing, unexpected);
 }
@@ -152,6 +158,8 @@ function copyEntry(target: Tensor, entry: unknown, key: string): string | null {
     return null;
   } catch (e) {
     return `While copying the parameter named "${key}", whose dimensions in the model are ${target.shape} and whose ` +
-      `dimensions in the checkpoint are ${source.shape}, an exception occurred : ('${(e as Error).message}',).`;
+      `dimensions in the checkpoint are ${source.shape}, an exception occurred : ('${
+        (e as Error).message
+      }',).`;
   }
 }

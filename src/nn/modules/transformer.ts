@@ -425,7 +425,9 @@ export class Transformer extends Module {
   );
   constructor(...args: unknown[]) {
     super();
-    const { custom_encoder, custom_decoder, num_encoder_layers, num_decoder_layers, ...layer } = TRANSFORMER(args);
+    const { custom_encoder, custom_decoder, num_encoder_layers, num_decoder_layers, ...layer } = TRANSFORMER(
+      args,
+    );
     const norm = () =>
       new LayerNorm(layer.d_model, { eps: layer.layer_norm_eps, device: layer.device, dtype: layer.dtype });
     this.encoder = custom_encoder ??

@@ -63,7 +63,9 @@ export class Upsample extends Module {
     const scale = this.scale_factor;
     const what = scale === null
       ? `size=${pyrepr(this.size)}`
-      : `scale_factor=${typeof scale === "number" ? floatRepr(scale) : tupleRepr(scale.map((s) => new PyFloat(s)))}`;
+      : `scale_factor=${
+        typeof scale === "number" ? floatRepr(scale) : tupleRepr(scale.map((s) => new PyFloat(s)))
+      }`;
     return `${what}, mode=${this.mode}`;
   }
 }

@@ -56,7 +56,9 @@ export function clip_grad_norm_(...args: unknown[]): Tensor {
       const total = norm_type === Infinity ? all.max() : all.norm(Number(norm_type));
       if (error_if_nonfinite && !Number.isFinite(Number(total.item()))) {
         throw new RuntimeError(
-          `The total norm of order ${floatRepr(Number(norm_type))} for gradients from \`parameters\` is non-finite, so it ` +
+          `The total norm of order ${
+            floatRepr(Number(norm_type))
+          } for gradients from \`parameters\` is non-finite, so it ` +
             "cannot be clipped. To disable this error and scale the gradients by the non-finite norm anyway, set " +
             "`error_if_nonfinite=False`",
         );

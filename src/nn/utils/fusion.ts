@@ -87,6 +87,15 @@ export function fuse_linear_bn_eval<M extends Linear>(linear: M, bn: NormBase): 
   checkEval(linear, bn);
   const fused = deepcopy(linear);
   const { running_mean, running_var, eps, weight, bias } = bn;
-  [fused.weight, fused.bias] = fold(linear.weight, linear.bias, running_mean!, running_var!, eps, weight, bias, 0);
+  [fused.weight, fused.bias] = fold(
+    linear.weight,
+    linear.bias,
+    running_mean!,
+    running_var!,
+    eps,
+    weight,
+    bias,
+    0,
+  );
   return fused;
 }

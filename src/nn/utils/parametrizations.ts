@@ -146,14 +146,20 @@ export function orthogonal(...args: unknown[]): Module {
   const { module, name, orthogonal_map, use_trivialization } = ORTHOGONAL(args);
   const weight = weightOf(module, name);
   if (weight.dim() < 2) {
-    throw new ValueError(`Expected a matrix or batch of matrices. Got a tensor of ${weight.dim()} dimensions.`);
+    throw new ValueError(
+      `Expected a matrix or batch of matrices. Got a tensor of ${weight.dim()} dimensions.`,
+    );
   }
   const square = weight.size(-2) === weight.size(-1);
   const map = orthogonal_map ?? (square || weight.is_complex() ? "matrix_exp" : "householder");
   if (!MAPS.includes(map)) {
-    throw new ValueError(`orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: ${map}`);
+    throw new ValueError(
+      `orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: ${map}`,
+    );
   }
-  return register_parametrization(module, name, new _Orthogonal(weight, map, use_trivialization), { unsafe: true });
+  return register_parametrization(module, name, new _Orthogonal(weight, map, use_trivialization), {
+    unsafe: true,
+  });
 }
 
 /** Divides by the largest singular value. */
@@ -168,7 +174,9 @@ class _SpectralNorm extends Module {
     super();
     const n = weight.dim();
     if (dim >= n || dim < -n) {
-      throw new IndexError(`Dimension out of range (expected to be in range of [-${n}, ${n - 1}] but got ${dim})`);
+      throw new IndexError(
+        `Dimension out of range (expected to be in range of [-${n}, ${n - 1}] but got ${dim})`,
+      );
     }
     if (n_power_iterations <= 0) {
       throw new ValueError(

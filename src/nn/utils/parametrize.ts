@@ -10,7 +10,7 @@ import { no_grad } from "../../autograd/grad_mode.ts";
 import { Tensor } from "../../tensor.ts";
 import { typename } from "../../utils/typename.ts";
 import { ModuleDict, ModuleList } from "../modules/container.ts";
-import { Module } from "../modules/module.ts";
+import type { Module } from "../modules/module.ts";
 import { Parameter } from "../parameter.ts";
 import { removeTensor, tensorOf } from "./tensors.ts";
 
@@ -19,7 +19,7 @@ interface Invertible extends Module {
   right_inverse(value: unknown): Tensor | Tensor[];
 }
 function isInvertible(m: Module): m is Invertible {
-  return typeof (m as Partial<Invertible>).right_inverse === "function";
+  return typeof (m as unknown as Partial<Invertible>).right_inverse === "function";
 }
 
 let caching = 0;
@@ -41,7 +41,9 @@ function register(module: Module, name: string, tensor: Tensor): void {
 }
 
 function requireTensor(x: unknown): asserts x is Tensor {
-  if (!(x instanceof Tensor)) throw new ValueError(`A parametrization must return a tensor. Got ${typename(x)}.`);
+  if (!(x instanceof Tensor)) {
+    throw new ValueError(`A parametrization must return a tensor. Got ${typename(x)}.`);
+  }
 }
 
 /** Throws if dtype or shape changed: `text` words the sentence, `labels` name the two sides. */
@@ -115,7 +117,9 @@ export class ParametrizationList extends ModuleList {
       });
     } else {
       throw new ValueError(
-        `'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). Got ${typename(start)}`,
+        `'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). Got ${
+          typename(start)
+        }`,
       );
     }
     if (unsafe) return;
@@ -281,7 +285,7 @@ export function register_parametrization<M extends Module>(
   removeTensor(module, tensor_name);
   if (!is_parametrized(module)) {
     injectClass(module);
-    (module as Module & { parametrizations: ModuleDict }).parametrizations = new ModuleDict();
+    (module as unknown as { parametrizations: ModuleDict }).parametrizations = new ModuleDict();
   }
   injectProperty(module, tensor_name);
   listsOf(module)!.set(tensor_name, list);
@@ -344,7 +348,9 @@ export function transfer_parametrizations_and_params<M extends Module>(
   tensor_name?: string | null,
 ): M {
   if (!is_parametrized(from_module)) return to_module;
-  const names = tensor_name === undefined || tensor_name === null ? [...listsOf(from_module)!] : [tensor_name];
+  const names = tensor_name === undefined || tensor_name === null
+    ? [...listsOf(from_module)!]
+    : [tensor_name];
   for (const name of names) {
     if (tensorOf(to_module, name) === undefined) {
       to_module.register_parameter(name, new Parameter(tensorOf(from_module, name).detach()));

@@ -27,7 +27,9 @@ function hooksOf(module: Module, name?: string): [number, BasePruningMethod][] {
   const found: [number, BasePruningMethod][] = [];
   for (const [id, hook] of module._hooks?.forwardPre ?? []) {
     const method = (hook as Partial<PruningHook>).pruning;
-    if (method !== undefined && (name === undefined || method._tensor_name === name)) found.push([id, method]);
+    if (method !== undefined && (name === undefined || method._tensor_name === name)) {
+      found.push([id, method]);
+    }
   }
   return found;
 }
@@ -47,6 +49,14 @@ export abstract class BasePruningMethod {
     return tensorOf(module, `${this._tensor_name}_mask`).to(original.dtype).mul(original);
   }
 
+  /** A container of the method that pruned before and this one, in whose place it comes. */
+  #joinedTo(module: Module, [id, old]: [number, BasePruningMethod]): PruningContainer {
+    const container = old instanceof PruningContainer ? old : new PruningContainer(old);
+    container.add_pruning_method(this);
+    module._hooks!.forwardPre.delete(id);
+    return container;
+  }
+
   /** Prunes the parameter `name` of `module` by this method, on top of what was pruned before. */
   applyTo(module: Module, name: string, importance_scores: Tensor | null = null): BasePruningMethod {
     const before = hooksOf(module, name);
@@ -64,14 +74,7 @@ export abstract class BasePruningMethod {
         `importance_scores should have the same shape as parameter                 ${name} of ${module}`,
       );
     }
-    let method: BasePruningMethod = this;
-    if (before.length === 1) {
-      const [id, old] = before[0]!;
-      const container = old instanceof PruningContainer ? old : new PruningContainer(old);
-      container.add_pruning_method(this);
-      method = container;
-      module._hooks!.forwardPre.delete(id);
-    }
+    const method = before.length === 1 ? this.#joinedTo(module, before[0]!) : this;
     const fresh = before.length === 0;
     const mask = no_grad(() => {
       const start = fresh ? aten.ones_like(original) : tensorOf(module, `${name}_mask`).clone();
@@ -143,7 +146,10 @@ export class PruningContainer extends BasePruningMethod {
     if (method.PRUNING_TYPE === "global") return method.compute_mask(t, default_mask).to(t.dtype);
     if (method.PRUNING_TYPE === "unstructured") {
       const left = mask.reshape(-1).eq(1).nonzero().squeeze(1);
-      const part = method.compute_mask(t.reshape(-1).index_select(0, left), mask.reshape(-1).index_select(0, left));
+      const part = method.compute_mask(
+        t.reshape(-1).index_select(0, left),
+        mask.reshape(-1).index_select(0, left),
+      );
       return mask.reshape(-1).index_copy(0, left, part.to(t.dtype)).view_as(mask);
     }
     const given = (method as { dim?: number }).dim;
@@ -301,7 +307,12 @@ export class CustomFromMask extends BasePruningMethod {
   }
 }
 
-function prune<M extends Module>(module: M, name: string, method: BasePruningMethod, scores: Tensor | null = null): M {
+function prune<M extends Module>(
+  module: M,
+  name: string,
+  method: BasePruningMethod,
+  scores: Tensor | null = null,
+): M {
   method.applyTo(module, name, scores);
   return module;
 }
@@ -311,7 +322,11 @@ export function identity<M extends Module>(module: M, name: string): M {
   return prune(module, name, new Identity());
 }
 /** Prunes a share, or a number, of a parameter's elements at random. */
-export function random_unstructured<M extends Module>(module: M, name: string, amount: number | { amount: number }): M {
+export function random_unstructured<M extends Module>(
+  module: M,
+  name: string,
+  amount: number | { amount: number },
+): M {
   return prune(module, name, new RandomUnstructured(typeof amount === "number" ? amount : amount.amount));
 }
 /** Prunes the elements with the smallest absolute value. */

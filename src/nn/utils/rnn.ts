@@ -3,7 +3,18 @@
  *
  * @module
  */
-import { bool, DType, float16, float32, float64, int16, int32, int64, int8, uint8 } from "../../base/dtype.ts";
+import {
+  bool,
+  DType,
+  float16,
+  float32,
+  float64,
+  int16,
+  int32,
+  int64,
+  int8,
+  uint8,
+} from "../../base/dtype.ts";
 import type { Device } from "../../base/device.ts";
 import { AssertionError, RuntimeError, ValueError } from "../../base/errors.ts";
 import * as aten from "../../ops/mod.ts";
@@ -196,7 +207,9 @@ export function pad_sequence(...args: unknown[]): Tensor {
   const { sequences, batch_first, padding_value } = PAD(args);
   if (typeof sequences[Symbol.iterator] !== "function") {
     throw new RuntimeError(
-      `pad_sequence: Expected iterable for input sequences, but got arg of type: <class '${typename(sequences)}'>`,
+      `pad_sequence: Expected iterable for input sequences, but got arg of type: <class '${
+        typename(sequences)
+      }'>`,
     );
   }
   return aten.pad_sequence([...sequences], batch_first, padding_value);
@@ -219,7 +232,9 @@ export function pack_sequence(
   enforce_sorted: boolean | { enforce_sorted?: boolean } = true,
 ): PackedSequence {
   const sorted = typeof enforce_sorted === "boolean" ? enforce_sorted : enforce_sorted.enforce_sorted ?? true;
-  return pack_padded_sequence(pad_sequence(sequences), sequences.map((s) => s.size(0)), { enforce_sorted: sorted });
+  return pack_padded_sequence(pad_sequence(sequences), sequences.map((s) => s.size(0)), {
+    enforce_sorted: sorted,
+  });
 }
 
 /** The sequences of a packed one. */

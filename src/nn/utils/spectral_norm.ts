@@ -30,7 +30,14 @@ export function outputDim(module: Module): number {
 }
 
 /** Rounds of power iteration: u and v approach the first singular vectors, in place. */
-export function powerIterate(matrix: Tensor, u: Tensor, v: Tensor, eps: number, rounds: number, uFirst: boolean): void {
+export function powerIterate(
+  matrix: Tensor,
+  u: Tensor,
+  v: Tensor,
+  eps: number,
+  rounds: number,
+  uFirst: boolean,
+): void {
   no_grad(() => {
     for (let i = 0; i < rounds; i++) {
       if (uFirst) u.copy_(normalize(matrix.mv(v), { dim: 0, eps }));
@@ -99,7 +106,9 @@ export function spectral_norm(...args: unknown[]): Module {
     );
   }
   const weight = module._parameters.get(name) ?? null;
-  if (weight === null) throw new ValueError(`\`SpectralNorm\` cannot be applied as parameter \`${name}\` is None`);
+  if (weight === null) {
+    throw new ValueError(`\`SpectralNorm\` cannot be applied as parameter \`${name}\` is None`);
+  }
   if (is_lazy(weight)) {
     throw new ValueError(
       "The module passed to `SpectralNorm` can't have uninitialized parameters. Make sure to run the dummy forward " +

@@ -50,7 +50,11 @@ const WEIGHT_NORM = signature<{ module: Module } & WeightNorm>("weight_norm", {
  *
  * @see https://arxiv.org/abs/1602.07868
  */
-export function weight_norm<M extends Module>(module: M, name?: string | WeightNorm, dim?: number | null | WeightNorm): M;
+export function weight_norm<M extends Module>(
+  module: M,
+  name?: string | WeightNorm,
+  dim?: number | null | WeightNorm,
+): M;
 export function weight_norm(...args: unknown[]): Module {
   const { module, name, dim: given } = WEIGHT_NORM(args);
   const dim = given ?? -1;

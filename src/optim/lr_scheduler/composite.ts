@@ -6,7 +6,13 @@
 import { ValueError } from "../../base/errors.ts";
 import { required, signature } from "../../utils/signature.ts";
 import type { Optimizer } from "../optimizer.ts";
-import { LRScheduler, ownState, type SchedulerOptions, type SchedulerState, stateEntries } from "./base.ts";
+import {
+  type LRScheduler,
+  ownState,
+  type SchedulerOptions,
+  type SchedulerState,
+  stateEntries,
+} from "./base.ts";
 import { bisectRight } from "./decay.ts";
 
 /** A scheduler that passes its steps on to others. */

@@ -58,7 +58,8 @@ export class CosineAnnealingLR extends LRScheduler {
       const rise = 1 - Math.cos(Math.PI / T_max);
       return now.map((lr, i) => lr + (base_lrs[i]! - eta_min) * rise / 2);
     }
-    const ratio = (1 + Math.cos(Math.PI * last_epoch / T_max)) / (1 + Math.cos(Math.PI * (last_epoch - 1) / T_max));
+    const ratio = (1 + Math.cos(Math.PI * last_epoch / T_max)) /
+      (1 + Math.cos(Math.PI * (last_epoch - 1) / T_max));
     return now.map((lr) => ratio * (lr - eta_min) + eta_min);
   }
   override _get_closed_form_lr(): number[] {

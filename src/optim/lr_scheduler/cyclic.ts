@@ -84,7 +84,9 @@ export class CyclicLR extends LRScheduler {
     const groups = optimizer.param_groups;
     const base_lrs = perGroup("base_lr", optimizer, a.base_lr);
     const max_lrs = perGroup("max_lr", optimizer, a.max_lr);
-    if (!MODES.includes(mode) && scale_fn === null) throw new ValueError("mode is invalid and scale_fn is None");
+    if (!MODES.includes(mode) && scale_fn === null) {
+      throw new ValueError("mode is invalid and scale_fn is None");
+    }
     if (a.cycle_momentum && optimizer.defaults.momentum === undefined) {
       throw new ValueError("optimizer must support momentum with `cycle_momentum` option enabled");
     }
@@ -170,7 +172,13 @@ interface Phase {
   start_momentum: string;
   end_momentum: string;
 }
-function phase(end_step: number, start_lr: string, end_lr: string, start_momentum: string, end_momentum: string): Phase {
+function phase(
+  end_step: number,
+  start_lr: string,
+  end_lr: string,
+  start_momentum: string,
+  end_momentum: string,
+): Phase {
   return { end_step, start_lr, end_lr, start_momentum, end_momentum };
 }
 
@@ -218,7 +226,9 @@ export class OneCycleLR extends LRScheduler {
       throw new ValueError(`Expected float between 0 and 1 pct_start, but got ${pyrepr(pct_start)}`);
     }
     if (anneal_strategy !== "cos" && anneal_strategy !== "linear") {
-      throw new ValueError(`anneal_strategy must by one of 'cos' or 'linear', instead got ${anneal_strategy}`);
+      throw new ValueError(
+        `anneal_strategy must by one of 'cos' or 'linear', instead got ${anneal_strategy}`,
+      );
     }
     const groups = optimizer.param_groups;
     const max_lrs = perGroup("max_lr", optimizer, a.max_lr);
@@ -283,7 +293,9 @@ export class OneCycleLR extends LRScheduler {
     const now = phases[at]!, start = at === 0 ? 0 : phases[at - 1]!.end_step;
     const share = (step - start) / (now.end_step - start);
     return this.optimizer.param_groups.map((g) => {
-      if (this.cycle_momentum) this.#setMomentum(g, this.#anneal(g[now.start_momentum], g[now.end_momentum], share));
+      if (this.cycle_momentum) {
+        this.#setMomentum(g, this.#anneal(g[now.start_momentum], g[now.end_momentum], share));
+      }
       return this.#anneal(g[now.start_lr], g[now.end_lr], share);
     });
   }

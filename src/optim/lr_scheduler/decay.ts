@@ -18,7 +18,11 @@ export type Lambda = (epoch: number) => number;
 interface LambdaOptions extends SchedulerOptions {
   lr_lambda: Lambda | readonly Lambda[];
 }
-const LAMBDA = signature<Target & LambdaOptions>("LambdaLR", { optimizer: required, lr_lambda: required, ...rest });
+const LAMBDA = signature<Target & LambdaOptions>("LambdaLR", {
+  optimizer: required,
+  lr_lambda: required,
+  ...rest,
+});
 
 /** How many of `sorted` are at most `x`. */
 export function bisectRight(sorted: readonly number[], x: number): number {

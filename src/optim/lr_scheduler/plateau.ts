@@ -7,7 +7,15 @@ import { ValueError } from "../../base/errors.ts";
 import { Tensor } from "../../tensor.ts";
 import { required, signature } from "../../utils/signature.ts";
 import type { Optimizer } from "../optimizer.ts";
-import { checkOptimizer, epochText, exponential, ownState, type SchedulerState, stateEntries, warnEpoch } from "./base.ts";
+import {
+  checkOptimizer,
+  epochText,
+  exponential,
+  ownState,
+  type SchedulerState,
+  stateEntries,
+  warnEpoch,
+} from "./base.ts";
 
 interface PlateauOptions {
   mode?: "min" | "max";

@@ -35,7 +35,9 @@ function collate(batch: readonly unknown[]): unknown {
     const whole = batch.every((x) => typeof x === "number" && Number.isInteger(x));
     return aten.tensor((batch as (number | PyFloat)[]).map(Number), { dtype: whole ? int64 : float64 });
   }
-  if (typeof first === "bigint" || typeof first === "boolean") return aten.tensor(batch as bigint[] | boolean[]);
+  if (typeof first === "bigint" || typeof first === "boolean") {
+    return aten.tensor(batch as bigint[] | boolean[]);
+  }
   if (typeof first === "string") return [...batch];
   if (ArrayBuffer.isView(first)) return aten.stack((batch as Float32Array[]).map((x) => aten.as_tensor(x)));
   if (Array.isArray(first)) {
@@ -45,7 +47,9 @@ function collate(batch: readonly unknown[]): unknown {
     return first.map((_, i) => collate((batch as unknown[][]).map((x) => x[i])));
   }
   if (first instanceof Map) {
-    return new Map([...first.keys()].map((k) => [k, collate((batch as Map<unknown, unknown>[]).map((x) => x.get(k)))]));
+    return new Map(
+      [...first.keys()].map((k) => [k, collate((batch as Map<unknown, unknown>[]).map((x) => x.get(k)))]),
+    );
   }
   if (isKeywords(first)) {
     return Object.fromEntries(
@@ -63,6 +67,8 @@ export function default_convert(data: unknown): unknown {
   if (ArrayBuffer.isView(data)) return aten.as_tensor(data as Float32Array);
   if (Array.isArray(data)) return data.map(default_convert);
   if (data instanceof Map) return new Map([...data].map(([k, v]) => [k, default_convert(v)]));
-  if (isKeywords(data)) return Object.fromEntries(Object.entries(data).map(([k, v]) => [k, default_convert(v)]));
+  if (isKeywords(data)) {
+    return Object.fromEntries(Object.entries(data).map(([k, v]) => [k, default_convert(v)]));
+  }
   return data;
 }

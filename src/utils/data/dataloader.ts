@@ -8,7 +8,14 @@ import type { Generator } from "../../base/generator.ts";
 import { pyrepr } from "../pyrepr.ts";
 import { required, signature } from "../signature.ts";
 import { type Collated, default_collate, default_convert } from "./collate.ts";
-import { isStream, lengthOf, type MapDataset, sampleOf, type SampleSource, type StreamDataset } from "./dataset.ts";
+import {
+  isStream,
+  lengthOf,
+  type MapDataset,
+  sampleOf,
+  type SampleSource,
+  type StreamDataset,
+} from "./dataset.ts";
 import { BatchSampler, drawSeed, RandomSampler, SequentialSampler } from "./sampler.ts";
 
 /** Makes a batch of samples. */
@@ -123,14 +130,16 @@ export class DataLoader<T = unknown, B = Collated<T>> implements Iterable<B>, As
     this.pin_memory = a.pin_memory;
     this.persistent_workers = a.persistent_workers;
     this.batch_size = a.batch_sampler !== null ? null : a.batch_size;
-    this.sampler = a.sampler ?? (stream
-      ? null
-      : a.shuffle
-      ? new RandomSampler(dataset, { generator: a.generator })
-      : new SequentialSampler(dataset));
-    this.batch_sampler = a.batch_sampler ?? (this.batch_size === null || this.sampler === null
-      ? null
-      : new BatchSampler(this.sampler, this.batch_size, a.drop_last));
+    this.sampler = a.sampler ??
+      (stream
+        ? null
+        : a.shuffle
+        ? new RandomSampler(dataset, { generator: a.generator })
+        : new SequentialSampler(dataset));
+    this.batch_sampler = a.batch_sampler ??
+      (this.batch_size === null || this.sampler === null
+        ? null
+        : new BatchSampler(this.sampler, this.batch_size, a.drop_last));
     if (stream && this.batch_size !== null) new BatchSampler([], this.batch_size, a.drop_last); // checks the size
     const batched = this.batch_sampler !== null || (stream && this.batch_size !== null);
     this.collate_fn = (a.collate_fn ?? (batched ? default_collate : default_convert)) as CollateFunction<B>;
@@ -151,7 +160,9 @@ export class DataLoader<T = unknown, B = Collated<T>> implements Iterable<B>, As
     const { dataset } = this;
     if (isStream(dataset)) {
       if (!(Symbol.iterator in dataset)) {
-        throw new TypeError("DataLoader: this dataset is asynchronous; iterate over the loader with `for await`");
+        throw new TypeError(
+          "DataLoader: this dataset is asynchronous; iterate over the loader with `for await`",
+        );
       }
       for (const samples of batches(dataset as Iterable<T>, this.batch_size, this.drop_last)) {
         yield synchronous(this.collate_fn(samples as T[]));
@@ -239,7 +250,9 @@ export class DataLoader<T = unknown, B = Collated<T>> implements Iterable<B>, As
 function synchronous<B>(batch: B | Promise<B>): B {
   if (batch instanceof Promise) {
     batch.catch(() => {});
-    throw new TypeError("DataLoader: a sample or collate_fn gave a promise; iterate over the loader with `for await`");
+    throw new TypeError(
+      "DataLoader: a sample or collate_fn gave a promise; iterate over the loader with `for await`",
+    );
   }
   return batch;
 }
@@ -289,15 +302,24 @@ function check(a: Required<DataLoaderOptions>, stream: boolean): void {
     throw new ValueError("persistent_workers option needs num_workers > 0");
   }
   if (stream) {
-    for (const [name, given] of [["shuffle", a.shuffle || null], ["sampler", a.sampler], ["batch_sampler", a.batch_sampler]] as const) {
+    for (
+      const [name, given] of [["shuffle", a.shuffle || null], ["sampler", a.sampler], [
+        "batch_sampler",
+        a.batch_sampler,
+      ]] as const
+    ) {
       if (given !== null) {
         throw new ValueError(
-          `DataLoader with IterableDataset: expected unspecified ${name} option, but got ${name}=${pyrepr(given)}`,
+          `DataLoader with IterableDataset: expected unspecified ${name} option, but got ${name}=${
+            pyrepr(given)
+          }`,
         );
       }
     }
   }
-  if (a.sampler !== null && a.shuffle) throw new ValueError("sampler option is mutually exclusive with shuffle");
+  if (a.sampler !== null && a.shuffle) {
+    throw new ValueError("sampler option is mutually exclusive with shuffle");
+  }
   if (a.batch_sampler !== null) {
     if (a.batch_size !== 1 || a.shuffle || a.sampler !== null || a.drop_last) {
       throw new ValueError(

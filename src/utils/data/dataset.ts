@@ -100,7 +100,8 @@ export function isStream(dataset: unknown): dataset is StreamDataset<unknown> {
 }
 
 /** The rows of tensors. */
-export class TensorDataset<T extends readonly Tensor[] = Tensor[]> extends Dataset<{ [K in keyof T]: Tensor }> {
+export class TensorDataset<T extends readonly Tensor[] = Tensor[]>
+  extends Dataset<{ [K in keyof T]: Tensor }> {
   tensors: T;
   constructor(...tensors: T) {
     super();
@@ -152,7 +153,9 @@ export class ConcatDataset<T = unknown> extends Dataset<T> {
     super();
     this.datasets = [...datasets];
     if (this.datasets.length === 0) throw new AssertionError("datasets should not be an empty iterable");
-    if (this.datasets.some(isStream)) throw new AssertionError("ConcatDataset does not support IterableDataset");
+    if (this.datasets.some(isStream)) {
+      throw new AssertionError("ConcatDataset does not support IterableDataset");
+    }
     let total = 0;
     this.cumulative_sizes = this.datasets.map((d) => total += lengthOf(d));
   }

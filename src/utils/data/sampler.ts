@@ -83,7 +83,9 @@ export class RandomSampler extends Sampler {
     this.generator = generator;
     this.#count = num_samples;
     if (typeof replacement !== "boolean") {
-      throw new TypeError(`replacement should be a boolean value, but got replacement=${pyrepr(replacement)}`);
+      throw new TypeError(
+        `replacement should be a boolean value, but got replacement=${pyrepr(replacement)}`,
+      );
     }
     positive("num_samples", this.num_samples);
   }
@@ -153,7 +155,9 @@ export class WeightedRandomSampler extends Sampler {
     const { weights, num_samples, replacement, generator } = WEIGHTED(args);
     positive("num_samples", num_samples);
     if (typeof replacement !== "boolean") {
-      throw new ValueError(`replacement should be a boolean value, but got replacement=${pyrepr(replacement)}`);
+      throw new ValueError(
+        `replacement should be a boolean value, but got replacement=${pyrepr(replacement)}`,
+      );
     }
     this.weights = aten.as_tensor(weights as Tensor | number[], { dtype: float64 });
     if (this.weights.dim() !== 1) {
