@@ -18,7 +18,8 @@ import {
 import { begin, kernel } from "../dispatch/launch.ts";
 import { type Ctx, op, type Table } from "../dispatch/op.ts";
 import type { Tensor } from "../tensor.ts";
-import { checkedIndex, selectRows } from "./scatter.ts";
+import { checkedIndex } from "./index_launch.ts";
+import { selectRows } from "./rows.ts";
 
 const EMBEDDING_BACKWARD = kernel("tc_embedding_backward");
 const EMBEDDING_RENORM = kernel("tc_embedding_renorm");

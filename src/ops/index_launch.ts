@@ -143,6 +143,20 @@ export function planIndex(self: Tensor, given: readonly (Tensor | null)[]): Plan
   return { indices, space, at, sizes };
 }
 
+/** A bad index, worded by `text`; the kernel found it before it wrote anything. */
+export function checkedIndex(
+  run: () => void,
+  text: (index: number, size: number, dim: number, position: number) => Error,
+): void {
+  try {
+    run();
+  } catch (e) {
+    const info = (e as { info?: number[] }).info;
+    if (!(e instanceof IndexError) || info === undefined) throw e;
+    throw text(info[0]!, info[1]!, info[3]!, info[2]!);
+  }
+}
+
 const AT = SLOT.tc_index_args;
 
 /** Dimensions with strides in several tensors, merged where all of them allow. */

@@ -21,7 +21,13 @@ import { normalizations } from "./normalization.ts";
 import { paddings } from "./padding.ts";
 import { pooling } from "./pooling.ts";
 import { randoms } from "./random.ts";
+import { fills } from "./random_inplace.ts";
 import { reductions } from "./reduction.ts";
+import { rows } from "./rows.ts";
+import { marginLosses } from "./margin_losses.ts";
+import { recurrent } from "./recurrent.ts";
+import { resampling } from "./resample.ts";
+import { sequences } from "./sequences.ts";
 import { scans } from "./scan.ts";
 import { scatters } from "./scatter.ts";
 import { losses } from "./softmax.ts";
@@ -48,8 +54,14 @@ const families: readonly Table[] = [
   dropouts,
   embeddings,
   randoms,
+  fills,
+  marginLosses,
+  recurrent,
+  resampling,
+  sequences,
   scans,
   scatters,
+  rows,
   indexing,
   sorting,
   triangles,
