@@ -68,7 +68,7 @@ const BEYOND = 25;
  */
 function halfToEven(rounded: string, exact: string): string {
   const [mantissa, exponent] = exact.split("e") as [string, string | undefined];
-  if (!/50*$/.test(mantissa.slice(-BEYOND)) || mantissa.at(-BEYOND) !== "5") return rounded;
+  if (!/^50*$/.test(mantissa.slice(-BEYOND))) return rounded;
   const cut = mantissa.slice(0, -BEYOND).replace(/\.$/, "");
   if (Number(cut.at(-1)) % 2 !== 0) return rounded;
   return cut + (exponent === undefined ? "" : `e${exponent}`);

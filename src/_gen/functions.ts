@@ -224,6 +224,14 @@ export const adjoint: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.adjoint as never;
 /**
+ * A grid of sampling points from affine matrices.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.affine_grid_generator.html
+ */
+export const affine_grid_generator: {
+  (theta: Tensor, size: readonly number[], align_corners: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn.affine_grid_generator as never;
+/**
  * Another tensor over the same bytes, in the graph.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.alias.html
@@ -938,6 +946,15 @@ export const cosh: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.cosh as never;
 /**
+ * 1 - cos where the target is 1, max(0, cos - margin) where it is -1.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.cosine_embedding_loss.html
+ */
+export const cosine_embedding_loss: {
+  (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | PyFloat; reduction?: number; out?: Tensor | null }): Tensor;
+  (input1: Tensor, input2: Tensor, target: Tensor, margin?: number | PyFloat, reduction?: number, options?: { margin?: number | PyFloat; reduction?: number; out?: Tensor | null }): Tensor;
+} = fn.cosine_embedding_loss as never;
+/**
  * Cosine of the angle between vectors along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.cosine_similarity.html
@@ -955,6 +972,15 @@ export const count_nonzero: {
   (input: Tensor, options?: { dim?: readonly number[] | number | null; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: readonly number[] | number | null, options?: { dim?: readonly number[] | number | null; out?: Tensor | null }): Tensor;
 } = fn.count_nonzero as never;
+/**
+ * Connectionist temporal classification loss.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.ctc_loss.html
+ */
+export const ctc_loss: {
+  (log_probs: Tensor, targets: Tensor, input_lengths: unknown, target_lengths: unknown, options?: { blank?: number; reduction?: number; zero_infinity?: boolean; out?: Tensor | null }): Tensor;
+  (log_probs: Tensor, targets: Tensor, input_lengths: unknown, target_lengths: unknown, blank?: number, reduction?: number, zero_infinity?: boolean, options?: { blank?: number; reduction?: number; zero_infinity?: boolean; out?: Tensor | null }): Tensor;
+} = fn.ctc_loss as never;
 /**
  * The largest element so far along a dimension, and where it is.
  *
@@ -1520,6 +1546,14 @@ export const gelu: {
   (input: Tensor, options?: { approximate?: string; out?: Tensor | null }): Tensor;
 } = fn.gelu as never;
 /**
+ * Values of the input at grid points.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.grid_sampler.html
+ */
+export const grid_sampler: {
+  (input: Tensor, grid: Tensor, interpolation_mode: number, padding_mode: number, align_corners: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn.grid_sampler as never;
+/**
  * Group normalisation.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.group_norm.html
@@ -1528,6 +1562,24 @@ export const group_norm: {
   (input: Tensor, num_groups: number, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, num_groups: number, weight?: Tensor | null, bias?: Tensor | null, eps?: number | PyFloat, cudnn_enabled?: boolean, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
 } = fn.group_norm as never;
+/**
+ * gru over dense sequences.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.gru.html
+ */
+export const gru: {
+  (input: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number | PyFloat, train: boolean, bidirectional: boolean, batch_first: boolean): [Tensor, Tensor];
+  (data: Tensor, batch_sizes: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number | PyFloat, train: boolean, bidirectional: boolean): [Tensor, Tensor];
+} = fn.gru as never;
+/**
+ * One step of gru.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.gru_cell.html
+ */
+export const gru_cell: {
+  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | null }): Tensor;
+} = fn.gru_cell as never;
 /** In-place form of `gt`. */
 export const gt_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
@@ -1611,6 +1663,15 @@ export const heaviside_: {
 export const heaviside: {
   (input: Tensor, values: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.heaviside as never;
+/**
+ * The input where the target is 1, max(0, margin - input) where it is -1.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.hinge_embedding_loss.html
+ */
+export const hinge_embedding_loss: {
+  (input: Tensor, target: Tensor, options?: { margin?: number | PyFloat; reduction?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, target: Tensor, margin?: number | PyFloat, reduction?: number, options?: { margin?: number | PyFloat; reduction?: number; out?: Tensor | null }): Tensor;
+} = fn.hinge_embedding_loss as never;
 /**
  * Counts of the elements in equal steps between `min` and `max`, or between the smallest and the largest.
  *
@@ -2086,6 +2147,24 @@ export const logsumexp: {
   (input: Tensor, dim: readonly number[] | number, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: readonly number[] | number, keepdim?: boolean, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
 } = fn.logsumexp as never;
+/**
+ * lstm over dense sequences.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.lstm.html
+ */
+export const lstm: {
+  (input: Tensor, hx: readonly Tensor[], params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number | PyFloat, train: boolean, bidirectional: boolean, batch_first: boolean): [Tensor, Tensor, Tensor];
+  (data: Tensor, batch_sizes: Tensor, hx: readonly Tensor[], params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number | PyFloat, train: boolean, bidirectional: boolean): [Tensor, Tensor, Tensor];
+} = fn.lstm as never;
+/**
+ * One step of lstm.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.lstm_cell.html
+ */
+export const lstm_cell: {
+  (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null }): [Tensor, Tensor];
+  (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null }): [Tensor, Tensor];
+} = fn.lstm_cell as never;
 /** In-place form of `lt`. */
 export const lt_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
@@ -2110,6 +2189,15 @@ export const lt: {
 export const less: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.less as never;
+/**
+ * max(0, -target (input1 - input2) + margin).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.margin_ranking_loss.html
+ */
+export const margin_ranking_loss: {
+  (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | PyFloat; reduction?: number; out?: Tensor | null }): Tensor;
+  (input1: Tensor, input2: Tensor, target: Tensor, margin?: number | PyFloat, reduction?: number, options?: { margin?: number | PyFloat; reduction?: number; out?: Tensor | null }): Tensor;
+} = fn.margin_ranking_loss as never;
 /** In-place form of `masked_fill`. */
 export const masked_fill_: {
   (input: Tensor, mask: Tensor, value: Tensor | Scalar): Tensor;
@@ -2623,6 +2711,14 @@ export const poisson: {
   (input: Tensor, generator?: Generator | null, options?: { generator?: Generator | null; out?: Tensor | null }): Tensor;
 } = fn.poisson as never;
 /**
+ * Negative log likelihood of a Poisson distribution.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.poisson_nll_loss.html
+ */
+export const poisson_nll_loss: {
+  (input: Tensor, target: Tensor, log_input: boolean, full: boolean, eps: number | PyFloat, reduction: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.poisson_nll_loss as never;
+/**
  * Returns the input.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.positive.html
@@ -2842,6 +2938,42 @@ export const reshape: {
 export const result_type: {
   (tensor: Tensor | Scalar, other: Tensor | Scalar): DType;
 } = fn.result_type as never;
+/**
+ * rnn_relu over dense sequences.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.rnn_relu.html
+ */
+export const rnn_relu: {
+  (input: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number | PyFloat, train: boolean, bidirectional: boolean, batch_first: boolean): [Tensor, Tensor];
+  (data: Tensor, batch_sizes: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number | PyFloat, train: boolean, bidirectional: boolean): [Tensor, Tensor];
+} = fn.rnn_relu as never;
+/**
+ * One step of rnn_relu.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.rnn_relu_cell.html
+ */
+export const rnn_relu_cell: {
+  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | null }): Tensor;
+} = fn.rnn_relu_cell as never;
+/**
+ * rnn_tanh over dense sequences.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.rnn_tanh.html
+ */
+export const rnn_tanh: {
+  (input: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number | PyFloat, train: boolean, bidirectional: boolean, batch_first: boolean): [Tensor, Tensor];
+  (data: Tensor, batch_sizes: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number | PyFloat, train: boolean, bidirectional: boolean): [Tensor, Tensor];
+} = fn.rnn_tanh as never;
+/**
+ * One step of rnn_tanh.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.rnn_tanh_cell.html
+ */
+export const rnn_tanh_cell: {
+  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | null }): Tensor;
+} = fn.rnn_tanh_cell as never;
 /**
  * Rolls elements along dimensions.
  *
@@ -3445,6 +3577,15 @@ export const tril_indices: {
   (row: number, col: number, options?: { offset?: number; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; out?: Tensor | null }): Tensor;
   (row: number, col: number, offset?: number, options?: { offset?: number; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; out?: Tensor | null }): Tensor;
 } = fn.tril_indices as never;
+/**
+ * max(0, d(anchor, positive) - d(anchor, negative) + margin).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.triplet_margin_loss.html
+ */
+export const triplet_margin_loss: {
+  (anchor: Tensor, positive: Tensor, negative: Tensor, options?: { margin?: number | PyFloat; p?: number | PyFloat; eps?: number | PyFloat; swap?: boolean; reduction?: number; out?: Tensor | null }): Tensor;
+  (anchor: Tensor, positive: Tensor, negative: Tensor, margin?: number | PyFloat, p?: number | PyFloat, eps?: number | PyFloat, swap?: boolean, reduction?: number, options?: { margin?: number | PyFloat; p?: number | PyFloat; eps?: number | PyFloat; swap?: boolean; reduction?: number; out?: Tensor | null }): Tensor;
+} = fn.triplet_margin_loss as never;
 /** In-place form of `triu`. */
 export const triu_: {
   (input: Tensor, options?: { diagonal?: number }): Tensor;

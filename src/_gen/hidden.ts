@@ -58,6 +58,18 @@ export const _nonzero_rows: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn._nonzero_rows as never;
 /**
+ * Padded sequences, sorted by length, step by step without the padding.
+ */
+export const _pack_padded_sequence: {
+  (input: Tensor, lengths: Tensor, batch_first: boolean): [Tensor, Tensor];
+} = fn._pack_padded_sequence as never;
+/**
+ * Packed sequences with padding again, and their lengths.
+ */
+export const _pad_packed_sequence: {
+  (data: Tensor, batch_sizes: Tensor, batch_first: boolean, padding_value: Scalar, total_length: number): [Tensor, Tensor];
+} = fn._pad_packed_sequence as never;
+/**
  * exp(x) / sum(exp(x)) along a dimension.
  */
 export const _softmax: {
@@ -77,6 +89,36 @@ export const _unique_consecutive: {
   (input: Tensor, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
   (input: Tensor, return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
 } = fn._unique_consecutive as never;
+/**
+ * _upsample_bicubic2d_aa.
+ */
+export const _upsample_bicubic2d_aa: {
+  (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly (number | PyFloat)[] | null, options?: { out?: Tensor | null }): Tensor;
+} = fn._upsample_bicubic2d_aa as never;
+/**
+ * _upsample_bilinear2d_aa.
+ */
+export const _upsample_bilinear2d_aa: {
+  (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly (number | PyFloat)[] | null, options?: { out?: Tensor | null }): Tensor;
+} = fn._upsample_bilinear2d_aa as never;
+/**
+ * Nearest-neighbour resizing of 1 dimensions.
+ */
+export const _upsample_nearest_exact1d: {
+  (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly (number | PyFloat)[] | null, options?: { out?: Tensor | null }): Tensor;
+} = fn._upsample_nearest_exact1d as never;
+/**
+ * Nearest-neighbour resizing of 2 dimensions.
+ */
+export const _upsample_nearest_exact2d: {
+  (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly (number | PyFloat)[] | null, options?: { out?: Tensor | null }): Tensor;
+} = fn._upsample_nearest_exact2d as never;
+/**
+ * Nearest-neighbour resizing of 3 dimensions.
+ */
+export const _upsample_nearest_exact3d: {
+  (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly (number | PyFloat)[] | null, options?: { out?: Tensor | null }): Tensor;
+} = fn._upsample_nearest_exact3d as never;
 /**
  * Gradient of adaptive_avg_pool1d.
  *
@@ -186,6 +228,14 @@ export const binary_cross_entropy_elements: {
   (input: Tensor, target: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.binary_cross_entropy_elements as never;
 /**
+ * Adds sliding windows up: the transpose of im2col.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.col2im.html
+ */
+export const col2im: {
+  (input: Tensor, output_size: readonly number[] | number, kernel_size: readonly number[] | number, dilation: readonly number[] | number, padding: readonly number[] | number, stride: readonly number[] | number, options?: { out?: Tensor | null }): Tensor;
+} = fn.col2im as never;
+/**
  * Convolution of a batch with everything spelled out.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.convolution.html
@@ -242,6 +292,22 @@ export const cross_entropy_loss: {
   (input: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignore_index?: number; label_smoothing?: number | PyFloat; out?: Tensor | null }): Tensor;
   (input: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, ignore_index?: number, label_smoothing?: number | PyFloat, options?: { weight?: Tensor | null; reduction?: number; ignore_index?: number; label_smoothing?: number | PyFloat; out?: Tensor | null }): Tensor;
 } = fn.cross_entropy_loss as never;
+/**
+ * Gradient of ctc_loss_forward.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.ctc_loss_backward.html
+ */
+export const ctc_loss_backward: {
+  (grad: Tensor, log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, loss: Tensor, alpha: Tensor, blank: number, zero_infinity: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn.ctc_loss_backward as never;
+/**
+ * CTC losses of a batch and the forward variables.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.ctc_loss_forward.html
+ */
+export const ctc_loss_forward: {
+  (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: number, zero_infinity: boolean): [Tensor, Tensor];
+} = fn.ctc_loss_forward as never;
 /**
  * Gradient of embedding.
  *
@@ -327,6 +393,14 @@ export const huber_loss_backward: {
   (grad_output: Tensor, input: Tensor, target: Tensor, reduction: number, delta: number | PyFloat, options?: { out?: Tensor | null }): Tensor;
 } = fn.huber_loss_backward as never;
 /**
+ * Sliding windows as columns.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.im2col.html
+ */
+export const im2col: {
+  (input: Tensor, kernel_size: readonly number[] | number, dilation: readonly number[] | number, padding: readonly number[] | number, stride: readonly number[] | number, options?: { out?: Tensor | null }): Tensor;
+} = fn.im2col as never;
+/**
  * l1_loss.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.l1_loss.html
@@ -376,6 +450,14 @@ export const log_sigmoid: {
 export const log_softmax_backward_data: {
   (grad_output: Tensor, output: Tensor, dim: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.log_softmax_backward_data as never;
+/**
+ * The elementwise part of an LSTM step.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.lstm_gates.html
+ */
+export const lstm_gates: {
+  (gates: Tensor, cx: Tensor): [Tensor, Tensor];
+} = fn.lstm_gates as never;
 /**
  * 1-D max pooling and where the maxima are.
  *
@@ -445,6 +527,48 @@ export const mse_loss_backward: {
   (grad_output: Tensor, input: Tensor, target: Tensor, reduction: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.mse_loss_backward as never;
 /**
+ * Multi-class hinge loss.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.multi_margin_loss.html
+ */
+export const multi_margin_loss: {
+  (input: Tensor, target: Tensor, options?: { p?: number; margin?: number | PyFloat; weight?: Tensor | null; reduction?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, target: Tensor, p?: number, margin?: number | PyFloat, weight?: Tensor | null, reduction?: number, options?: { p?: number; margin?: number | PyFloat; weight?: Tensor | null; reduction?: number; out?: Tensor | null }): Tensor;
+} = fn.multi_margin_loss as never;
+/**
+ * Gradient of multi_margin_loss.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.multi_margin_loss_backward.html
+ */
+export const multi_margin_loss_backward: {
+  (grad_output: Tensor, input: Tensor, target: Tensor, p: number, margin: number | PyFloat, weight: Tensor | null, reduction: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.multi_margin_loss_backward as never;
+/**
+ * Multi-class multi-label hinge loss.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.multilabel_margin_loss.html
+ */
+export const multilabel_margin_loss: {
+  (input: Tensor, target: Tensor, options?: { reduction?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, target: Tensor, reduction?: number, options?: { reduction?: number; out?: Tensor | null }): Tensor;
+} = fn.multilabel_margin_loss as never;
+/**
+ * Gradient of multilabel_margin_loss.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.multilabel_margin_loss_backward.html
+ */
+export const multilabel_margin_loss_backward: {
+  (grad_output: Tensor, input: Tensor, target: Tensor, reduction: number, is_target: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.multilabel_margin_loss_backward as never;
+/**
+ * multilabel_margin_loss and which classes are targets.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.multilabel_margin_loss_forward.html
+ */
+export const multilabel_margin_loss_forward: {
+  (input: Tensor, target: Tensor, reduction: number): [Tensor, Tensor];
+} = fn.multilabel_margin_loss_forward as never;
+/**
  * Dropout with a given mask.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.native_dropout_backward.html
@@ -494,6 +618,15 @@ export const pad: {
   (input: Tensor, pad: readonly number[], options?: { mode?: string; value?: number | PyFloat | null; out?: Tensor | null }): Tensor;
   (input: Tensor, pad: readonly number[], mode?: string, value?: number | PyFloat | null, options?: { mode?: string; value?: number | PyFloat | null; out?: Tensor | null }): Tensor;
 } = fn.pad as never;
+/**
+ * Stacks sequences, padded to the longest.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.pad_sequence.html
+ */
+export const pad_sequence: {
+  (sequences: readonly Tensor[], options?: { batch_first?: boolean; padding_value?: number | PyFloat; out?: Tensor | null }): Tensor;
+  (sequences: readonly Tensor[], batch_first?: boolean, padding_value?: number | PyFloat, options?: { batch_first?: boolean; padding_value?: number | PyFloat; out?: Tensor | null }): Tensor;
+} = fn.pad_sequence as never;
 /**
  * prelu with a broadcast weight.
  *
@@ -588,3 +721,59 @@ export const unique_dim: {
   (input: Tensor, dim: number, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean }): [Tensor, Tensor, Tensor];
   (input: Tensor, dim: number, sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean }): [Tensor, Tensor, Tensor];
 } = fn.unique_dim as never;
+/**
+ * upsample_bicubic2d.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.upsample_bicubic2d.html
+ */
+export const upsample_bicubic2d: {
+  (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly (number | PyFloat)[] | null, options?: { out?: Tensor | null }): Tensor;
+} = fn.upsample_bicubic2d as never;
+/**
+ * upsample_bilinear2d.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.upsample_bilinear2d.html
+ */
+export const upsample_bilinear2d: {
+  (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly (number | PyFloat)[] | null, options?: { out?: Tensor | null }): Tensor;
+} = fn.upsample_bilinear2d as never;
+/**
+ * upsample_linear1d.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.upsample_linear1d.html
+ */
+export const upsample_linear1d: {
+  (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly (number | PyFloat)[] | null, options?: { out?: Tensor | null }): Tensor;
+} = fn.upsample_linear1d as never;
+/**
+ * Nearest-neighbour resizing of 1 dimensions.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.upsample_nearest1d.html
+ */
+export const upsample_nearest1d: {
+  (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly (number | PyFloat)[] | null, options?: { out?: Tensor | null }): Tensor;
+} = fn.upsample_nearest1d as never;
+/**
+ * Nearest-neighbour resizing of 2 dimensions.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.upsample_nearest2d.html
+ */
+export const upsample_nearest2d: {
+  (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly (number | PyFloat)[] | null, options?: { out?: Tensor | null }): Tensor;
+} = fn.upsample_nearest2d as never;
+/**
+ * Nearest-neighbour resizing of 3 dimensions.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.upsample_nearest3d.html
+ */
+export const upsample_nearest3d: {
+  (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly (number | PyFloat)[] | null, options?: { out?: Tensor | null }): Tensor;
+} = fn.upsample_nearest3d as never;
+/**
+ * upsample_trilinear3d.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.upsample_trilinear3d.html
+ */
+export const upsample_trilinear3d: {
+  (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly (number | PyFloat)[] | null, options?: { out?: Tensor | null }): Tensor;
+} = fn.upsample_trilinear3d as never;

@@ -7,6 +7,7 @@ import type { DType } from "../base/dtype.ts";
 import type { Generator } from "../base/generator.ts";
 import type { PyFloat, Scalar } from "../base/scalar.ts";
 import { fn } from "../dispatch/functions.ts";
+import type { Index } from "../ops/index_args.ts";
 import type { Tensor } from "../tensor.ts";
 import "../ops/table.ts";
 
