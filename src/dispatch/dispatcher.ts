@@ -13,7 +13,7 @@ import { beginScope, endScope } from "../base/scope.ts";
 import { sameSizes, shapeText } from "../base/size.ts";
 import { countWrite, detached, Tensor } from "../tensor.ts";
 import { namedResults } from "./named.ts";
-import type { Ctx, Formula, Row } from "./op.ts";
+import type { Ctx, Formula, Row, Save } from "./op.ts";
 import { target } from "./target.ts";
 
 /** A node that was recorded from a row. */
@@ -77,22 +77,31 @@ export class OpNode extends Node {
     return false;
   }
 
-  save(args: readonly unknown[], results: readonly Tensor[], inplaceSelf: Tensor | null): void {
+  #keeps(s: Save): boolean {
+    if (s.onlyFor !== null && !s.onlyFor.some((i) => this.wants(i))) return false;
+    return this.#hasSaved = true;
+  }
+
+  /** Keeps the inputs that the derivative needs; of a tensor about to be overwritten, a copy. */
+  saveInputs(args: readonly unknown[], inplaceSelf: Tensor | null): void {
     for (const s of this.row.saveList) {
-      if (s.onlyFor !== null && !s.onlyFor.some((i) => this.wants(i))) continue;
-      this.#hasSaved = true;
-      if (s.from >= 0) {
-        const a = args[s.from];
-        if (a instanceof Tensor) {
-          this.args[s.from] = new SavedTensor(a === inplaceSelf ? detachedCopyEdge(a) : a);
-        } else if (Array.isArray(a)) this.args[s.from] = a.map((t) => (t === null ? null : new SavedTensor(t as Tensor)));
-      } else {
-        this.savedResults ??= new Map();
-        if (Number.isNaN(s.from)) this.savedResults.set(s.name, results.map((t) => new SavedTensor(t, this)));
-        else {
-          const t = results[-1 - s.from]!;
-          this.savedResults.set(s.name, new SavedTensor(t, t.dtype.isDifferentiable ? this : null));
-        }
+      if (!(s.from >= 0) || !this.#keeps(s)) continue;
+      const a = args[s.from];
+      if (a instanceof Tensor) {
+        this.args[s.from] = new SavedTensor(a === inplaceSelf ? detachedCopyEdge(a) : a);
+      } else if (Array.isArray(a)) this.args[s.from] = a.map((t) => (t === null ? null : new SavedTensor(t as Tensor)));
+    }
+  }
+
+  /** Keeps the results that the derivative needs. */
+  saveResults(results: readonly Tensor[]): void {
+    for (const s of this.row.saveList) {
+      if (s.from >= 0 || !this.#keeps(s)) continue;
+      this.savedResults ??= new Map();
+      if (Number.isNaN(s.from)) this.savedResults.set(s.name, results.map((t) => new SavedTensor(t, this)));
+      else {
+        const t = results[-1 - s.from]!;
+        this.savedResults.set(s.name, new SavedTensor(t, t.dtype.isDifferentiable ? this : null));
       }
     }
   }
@@ -230,7 +239,8 @@ function wantsGrad(row: Row, args: readonly unknown[]): boolean {
 
 function record(row: Row, args: readonly unknown[], results: readonly Tensor[], inplaceSelf: Tensor | null): OpNode {
   const node = new OpNode(row, args, results.length);
-  node.save(args, results, inplaceSelf);
+  node.saveInputs(args, inplaceSelf);
+  node.saveResults(results);
   if (results.length > 1) {
     for (const t of results) {
       node.outSizes.push(t.sizes);
@@ -342,8 +352,8 @@ export function runInplace(row: Row, args: readonly unknown[]): Tensor {
   const recorded = mode.grad && differentiable && wantsGrad(row, args);
   beforeInplace(self, recorded);
   if (!row.direct) return inplaceByCopy(row, args, self);
-  const node = recorded && !row.saveList.some((s) => s.from < 0) ? record(row, args, [self], self) : null;
-  const before = recorded && node === null ? new OpNode(row, args, 1) : null;
+  const node = recorded ? new OpNode(row, args, 1) : null;
+  node?.saveInputs(args, self);
   const former = target.tensor;
   target.tensor = self;
   try {
@@ -353,10 +363,9 @@ export function runInplace(row: Row, args: readonly unknown[]): Tensor {
     target.tensor = former;
   }
   countWrite(self);
-  if (node !== null) rebase(self, node);
-  else if (before !== null) {
-    before.save(args, [self], self);
-    rebase(self, before);
+  if (node !== null) {
+    node.saveResults([self]);
+    rebase(self, node);
   }
   return self;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { bool, type DType, float32, float64, int32, int64, Kind } from "../base/dtype.ts";
+import { bfloat16, bool, type DType, float32, float64, int32, int64, Kind } from "../base/dtype.ts";
 import { IndexError, RuntimeError } from "../base/errors.ts";
 import type { Scalar } from "../base/scalar.ts";
 import { sameSizes, shapeText } from "../base/size.ts";
@@ -133,19 +133,22 @@ const isReal = (d: DType): boolean => d === float32 || d === float64;
 
 /** The smallest and the largest element, which are where a histogram without a range begins and ends. */
 function extent(self: Tensor): [number, number] {
-  return self.count === 0 ? [0, 0] : [Number(self.min().item()), Number(self.max().item())];
+  return [Number(self.min().item()), Number(self.max().item())];
 }
 
 const isFiniteRange = (low: number, high: number): boolean => Number.isFinite(low) && Number.isFinite(high);
 const rangeText = (low: number, high: number): string => `[${streamed(low)}, ${streamed(high)}]`;
 
 function histc(self: Tensor, bins: number, min: number, max: number): Tensor {
+  if (self.dtype === bfloat16) return histc(self.to(float32), bins, min, max).to(bfloat16);
   if (!isReal(self.dtype)) refuse("histogram_cpu", self.dtype);
   if (bins <= 0) {
     throw new RuntimeError(`torch.histogram(): bins must be > 0, but got ${bins} for dimension 0`);
   }
-  let [low, high] = min === max ? extent(self) : [min, max];
-  if (low === high && min === max && self.count === 0) [low, high] = [min, max];
+  const backend = self.storage.backend;
+  const out = emptyTensor([bins], self.dtype, backend);
+  if (!backend.hasData) return out;
+  let [low, high] = min === max && self.count > 0 ? extent(self) : [min, max];
   if (!isFiniteRange(low, high)) {
     throw new RuntimeError(`torch.histc: range of ${rangeText(low, high)} is not finite`);
   }
@@ -154,8 +157,6 @@ function histc(self: Tensor, bins: number, min: number, max: number): Tensor {
     low -= 1;
     high += 1;
   }
-  const backend = self.storage.backend;
-  const out = emptyTensor([bins], self.dtype, backend);
   begin(HISTC, backend).i(self.dtype.code).p(packed(self)).p(null).p(out).i(self.count).i(bins).d(low).d(high)
     .run();
   return out;

@@ -100,6 +100,7 @@ export function bernoulliEach(self: Tensor, p: Tensor, generator: Gen): void {
   refuseComplex(self.dtype, "bernoulli_tensor_cpu_self_");
   needFloat(p.dtype, "bernoulli_tensor_cpu_p_");
   refuseComplex(p.dtype, "bernoulli_tensor_cpu_p_");
+  if (!self.storage.backend.hasData) return;
   const wide = sameSizes(self.sizes, p.sizes) ? p : p.detach().expand(self.sizes);
   let ordered = onCpu(inMemoryOrderOf(self, wide));
   // float16 and bfloat16 draw as float32 does.
