@@ -650,6 +650,16 @@ export const bitwise_xor: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.bitwise_xor as never;
 /**
+ * A block-diagonal matrix.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.block_diag.html
+ */
+export const block_diag: {
+  (tensors: readonly Tensor[], options?: { out?: Tensor | null }): Tensor;
+  (...tensors: Tensor[]): Tensor;
+  (...tensors: (Tensor | { out?: Tensor | null })[]): Tensor;
+} = fn.block_diag as never;
+/**
  * Matrix products of a batch.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.bmm.html
@@ -683,6 +693,16 @@ export const bucketize: {
   (input: Tensor | Scalar, boundaries: Tensor, options?: { out_int32?: boolean; right?: boolean; out?: Tensor | null }): Tensor;
 } = fn.bucketize as never;
 /**
+ * All combinations of one element of each vector.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.cartesian_prod.html
+ */
+export const cartesian_prod: {
+  (tensors: readonly Tensor[], options?: { out?: Tensor | null }): Tensor;
+  (...tensors: Tensor[]): Tensor;
+  (...tensors: (Tensor | { out?: Tensor | null })[]): Tensor;
+} = fn.cartesian_prod as never;
+/**
  * Joins tensors along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.cat.html
@@ -709,6 +729,15 @@ export const concatenate: {
   (tensors: readonly Tensor[], options?: { dim?: number; out?: Tensor | null }): Tensor;
   (tensors: readonly Tensor[], dim?: number, options?: { dim?: number; out?: Tensor | null }): Tensor;
 } = fn.concatenate as never;
+/**
+ * Distances between all pairs of rows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.cdist.html
+ */
+export const cdist: {
+  (x1: Tensor, x2: Tensor, options?: { p?: number | PyFloat; compute_mode?: string | null; out?: Tensor | null }): Tensor;
+  (x1: Tensor, x2: Tensor, p?: number | PyFloat, compute_mode?: string | null, options?: { p?: number | PyFloat; compute_mode?: string | null; out?: Tensor | null }): Tensor;
+} = fn.cdist as never;
 /** In-place form of `ceil`. */
 export const ceil_: {
   (input: Tensor): Tensor;
@@ -735,6 +764,16 @@ export const celu: {
   (input: Tensor, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
   (input: Tensor, alpha?: Scalar, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.celu as never;
+/**
+ * The product of several matrices.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.chain_matmul.html
+ */
+export const chain_matmul: {
+  (matrices: readonly Tensor[], options?: { out?: Tensor | null }): Tensor;
+  (...matrices: Tensor[]): Tensor;
+  (...matrices: (Tensor | { out?: Tensor | null })[]): Tensor;
+} = fn.chain_matmul as never;
 /**
  * Mixes the channels of groups.
  *
@@ -829,6 +868,15 @@ export const column_stack: {
   (tensors: readonly Tensor[], options?: { out?: Tensor | null }): Tensor;
 } = fn.column_stack as never;
 /**
+ * All combinations of r elements.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.combinations.html
+ */
+export const combinations: {
+  (input: Tensor, options?: { r?: number; with_replacement?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, r?: number, with_replacement?: boolean, options?: { r?: number; with_replacement?: boolean; out?: Tensor | null }): Tensor;
+} = fn.combinations as never;
+/**
  * Pads with a constant; negative padding cuts.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.constant_pad_nd.html
@@ -921,6 +969,14 @@ export const copysign_: {
 export const copysign: {
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.copysign as never;
+/**
+ * Correlation coefficients of variables in rows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.corrcoef.html
+ */
+export const corrcoef: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.corrcoef as never;
 /** In-place form of `cos`. */
 export const cos_: {
   (input: Tensor): Tensor;
@@ -972,6 +1028,23 @@ export const count_nonzero: {
   (input: Tensor, options?: { dim?: readonly number[] | number | null; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: readonly number[] | number | null, options?: { dim?: readonly number[] | number | null; out?: Tensor | null }): Tensor;
 } = fn.count_nonzero as never;
+/**
+ * Covariance matrix of variables in rows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.cov.html
+ */
+export const cov: {
+  (input: Tensor, options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null; out?: Tensor | null }): Tensor;
+} = fn.cov as never;
+/**
+ * Cross product of 3-vectors.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.cross.html
+ */
+export const cross: {
+  (input: Tensor, other: Tensor, options?: { dim?: number | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, other: Tensor, dim?: number | null, options?: { dim?: number | null; out?: Tensor | null }): Tensor;
+} = fn.cross as never;
 /**
  * Connectionist temporal classification loss.
  *
@@ -1041,6 +1114,33 @@ export const deg2rad: {
 export const detach: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.detach as never;
+/**
+ * A matrix's diagonal, or the matrix with a given one.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.diag.html
+ */
+export const diag: {
+  (input: Tensor, options?: { diagonal?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, diagonal?: number, options?: { diagonal?: number; out?: Tensor | null }): Tensor;
+} = fn.diag as never;
+/**
+ * Matrices with the last dimension on a diagonal.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.diag_embed.html
+ */
+export const diag_embed: {
+  (input: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, offset?: number, dim1?: number, dim2?: number, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+} = fn.diag_embed as never;
+/**
+ * The matrix with the flattened input on its diagonal.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.diagflat.html
+ */
+export const diagflat: {
+  (input: Tensor, options?: { offset?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, offset?: number, options?: { offset?: number; out?: Tensor | null }): Tensor;
+} = fn.diagflat as never;
 /**
  * The diagonal of two dimensions, as the last dimension.
  *
@@ -1142,6 +1242,16 @@ export const dsplit: {
 export const dstack: {
   (tensors: readonly Tensor[], options?: { out?: Tensor | null }): Tensor;
 } = fn.dstack as never;
+/**
+ * Sums of products in Einstein's notation.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.einsum.html
+ */
+export const einsum: {
+  (equation: string, operands: readonly Tensor[], options?: { out?: Tensor | null }): Tensor;
+  (equation: string, ...operands: Tensor[]): Tensor;
+  (equation: string, ...operands: (Tensor | { out?: Tensor | null })[]): Tensor;
+} = fn.einsum as never;
 /** In-place form of `elu`. */
 export const elu_: {
   (input: Tensor, options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar }): Tensor;
@@ -1477,6 +1587,14 @@ export const frac_: {
 export const frac: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.frac as never;
+/**
+ * Mantissa in [0.5, 1) and exponent.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.frexp.html
+ */
+export const frexp: {
+  (input: Tensor): [mantissa: Tensor, exponent: Tensor] & { readonly mantissa: Tensor; readonly exponent: Tensor };
+} = fn.frexp as never;
 /**
  * A tensor filled with one value.
  *
@@ -1870,6 +1988,14 @@ export const kl_div: {
   (input: Tensor, target: Tensor, options?: { reduction?: number; log_target?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, target: Tensor, reduction?: number, options?: { reduction?: number; log_target?: boolean; out?: Tensor | null }): Tensor;
 } = fn.kl_div as never;
+/**
+ * Kronecker product.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.kron.html
+ */
+export const kron: {
+  (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.kron as never;
 /**
  * The `k`-th smallest element along a dimension, and where it is.
  *
@@ -2908,6 +3034,18 @@ export const remainder_: {
 export const remainder: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.remainder as never;
+/** In-place form of `renorm`. */
+export const renorm_: {
+  (input: Tensor, p: Scalar, dim: number, maxnorm: Scalar): Tensor;
+} = fn.renorm_ as never;
+/**
+ * Scales down slices whose p-norm is above maxnorm.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.renorm.html
+ */
+export const renorm: {
+  (input: Tensor, p: Scalar, dim: number, maxnorm: Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.renorm as never;
 /**
  * Each index as often as `repeats` says.
  *
@@ -3531,6 +3669,14 @@ export const topk: {
   (input: Tensor, k: number, dim?: number, largest?: boolean, sorted?: boolean, options?: { dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = fn.topk as never;
 /**
+ * The sum of a matrix's diagonal.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.trace.html
+ */
+export const trace: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.trace as never;
+/**
  * Swaps two dimensions.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.transpose.html
@@ -3554,6 +3700,24 @@ export const swapaxes: {
 export const swapdims: {
   (input: Tensor, dim0: number, dim1: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.swapdims as never;
+/**
+ * Integral by the trapezoidal rule.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.trapezoid.html
+ */
+export const trapezoid: {
+  (y: Tensor, x: Tensor, options?: { dim?: number; out?: Tensor | null }): Tensor;
+  (y: Tensor, options?: { dx?: Scalar; dim?: number; out?: Tensor | null }): Tensor;
+} = fn.trapezoid as never;
+/**
+ * Integral by the trapezoidal rule.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.trapezoid.html
+ */
+export const trapz: {
+  (y: Tensor, x: Tensor, options?: { dim?: number; out?: Tensor | null }): Tensor;
+  (y: Tensor, options?: { dx?: Scalar; dim?: number; out?: Tensor | null }): Tensor;
+} = fn.trapz as never;
 /** In-place form of `tril`. */
 export const tril_: {
   (input: Tensor, options?: { diagonal?: number }): Tensor;
@@ -3691,6 +3855,15 @@ export const unique_consecutive: {
 export const unsqueeze: {
   (input: Tensor, dim: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.unsqueeze as never;
+/**
+ * Vandermonde matrix.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.vander.html
+ */
+export const vander: {
+  (x: Tensor, options?: { N?: number | null; increasing?: boolean; out?: Tensor | null }): Tensor;
+  (x: Tensor, N?: number | null, increasing?: boolean, options?: { N?: number | null; increasing?: boolean; out?: Tensor | null }): Tensor;
+} = fn.vander as never;
 /**
  * Variance.
  *

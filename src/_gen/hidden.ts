@@ -327,6 +327,22 @@ export const _eq: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn._eq as never;
 /**
+ * Max pooling over windows of random size.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fractional_max_pool2d.html
+ */
+export const fractional_max_pool2d: {
+  (input: Tensor, kernel_size: readonly number[] | number, output_size: readonly number[] | number, random_samples: Tensor): [Tensor, Tensor];
+} = fn.fractional_max_pool2d as never;
+/**
+ * Max pooling over windows of random size.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fractional_max_pool3d.html
+ */
+export const fractional_max_pool3d: {
+  (input: Tensor, kernel_size: readonly number[] | number, output_size: readonly number[] | number, random_samples: Tensor): [Tensor, Tensor];
+} = fn.fractional_max_pool3d as never;
+/**
  * Gradient of gelu.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.gelu_backward.html

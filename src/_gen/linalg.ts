@@ -12,6 +12,22 @@ import type { Tensor } from "../tensor.ts";
 import "../ops/table.ts";
 
 /**
+ * Cross product of 3-vectors along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.cross.html
+ */
+export const cross: {
+  (input: Tensor, other: Tensor, options?: { dim?: number; out?: Tensor | null }): Tensor;
+} = fn.linalg_cross as never;
+/**
+ * Dot products of vectors along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.vecdot.html
+ */
+export const vecdot: {
+  (input: Tensor, other: Tensor, options?: { dim?: number; out?: Tensor | null }): Tensor;
+} = fn.linalg_vecdot as never;
+/**
  * A vector norm over the given dimensions.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html

@@ -484,6 +484,13 @@ export interface TensorMethods extends TensorApi {
    */
   clone(options?: { memory_format?: unknown; out?: Tensor | null }): Tensor;
   /**
+   * All combinations of r elements.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.combinations.html
+   */
+  combinations(options?: { r?: number; with_replacement?: boolean; out?: Tensor | null }): Tensor;
+  combinations(r?: number, with_replacement?: boolean, options?: { r?: number; with_replacement?: boolean; out?: Tensor | null }): Tensor;
+  /**
    * The tensor itself if its elements are in row-major order, else a copy that is.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.contiguous.html
@@ -511,6 +518,12 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `copysign`. */
   copysign_(other: Tensor | Scalar): this;
   /**
+   * Correlation coefficients of variables in rows.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.corrcoef.html
+   */
+  corrcoef(options?: { out?: Tensor | null }): Tensor;
+  /**
    * Cosine.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.cos.html
@@ -534,11 +547,24 @@ export interface TensorMethods extends TensorApi {
   count_nonzero(options?: { dim?: readonly number[] | number | null; out?: Tensor | null }): Tensor;
   count_nonzero(dim?: readonly number[] | number | null, options?: { dim?: readonly number[] | number | null; out?: Tensor | null }): Tensor;
   /**
+   * Covariance matrix of variables in rows.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.cov.html
+   */
+  cov(options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null; out?: Tensor | null }): Tensor;
+  /**
    * The tensor in CPU memory.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.cpu.html
    */
   cpu(options?: { out?: Tensor | null }): Tensor;
+  /**
+   * Cross product of 3-vectors.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.cross.html
+   */
+  cross(other: Tensor, options?: { dim?: number | null; out?: Tensor | null }): Tensor;
+  cross(other: Tensor, dim?: number | null, options?: { dim?: number | null; out?: Tensor | null }): Tensor;
   /**
    * The tensor in CUDA memory.
    *
@@ -588,6 +614,27 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.detach.html
    */
   detach(options?: { out?: Tensor | null }): Tensor;
+  /**
+   * A matrix's diagonal, or the matrix with a given one.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.diag.html
+   */
+  diag(options?: { diagonal?: number; out?: Tensor | null }): Tensor;
+  diag(diagonal?: number, options?: { diagonal?: number; out?: Tensor | null }): Tensor;
+  /**
+   * Matrices with the last dimension on a diagonal.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.diag_embed.html
+   */
+  diag_embed(options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+  diag_embed(offset?: number, dim1?: number, dim2?: number, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+  /**
+   * The matrix with the flattened input on its diagonal.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.diagflat.html
+   */
+  diagflat(options?: { offset?: number; out?: Tensor | null }): Tensor;
+  diagflat(offset?: number, options?: { offset?: number; out?: Tensor | null }): Tensor;
   /**
    * The diagonal of two dimensions, as the last dimension.
    *
@@ -873,6 +920,12 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `frac`. */
   frac_(): this;
   /**
+   * Mantissa in [0.5, 1) and exponent.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.frexp.html
+   */
+  frexp(): [mantissa: Tensor, exponent: Tensor] & { readonly mantissa: Tensor; readonly exponent: Tensor };
+  /**
    * The elements that `index` names along a dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.gather.html
@@ -1091,6 +1144,12 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.isposinf.html
    */
   isposinf(options?: { out?: Tensor | null }): Tensor;
+  /**
+   * Kronecker product.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.kron.html
+   */
+  kron(other: Tensor, options?: { out?: Tensor | null }): Tensor;
   /**
    * The `k`-th smallest element along a dimension, and where it is.
    *
@@ -1732,6 +1791,14 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `remainder`. */
   remainder_(other: Tensor | Scalar): this;
   /**
+   * Scales down slices whose p-norm is above maxnorm.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.renorm.html
+   */
+  renorm(p: Scalar, dim: number, maxnorm: Scalar, options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `renorm`. */
+  renorm_(p: Scalar, dim: number, maxnorm: Scalar): this;
+  /**
    * Repeats the tensor along each dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.repeat.html
@@ -2174,6 +2241,12 @@ export interface TensorMethods extends TensorApi {
    */
   topk(k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   topk(k: number, dim?: number, largest?: boolean, sorted?: boolean, options?: { dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The sum of a matrix's diagonal.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.trace.html
+   */
+  trace(options?: { out?: Tensor | null }): Tensor;
   /**
    * Swaps two dimensions.
    *

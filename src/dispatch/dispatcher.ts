@@ -348,6 +348,7 @@ function runMutation(row: Row, args: readonly unknown[]): Tensor {
 /** Runs the in-place form of a row: the result goes into the first argument, which is returned. */
 export function runInplace(row: Row, args: readonly unknown[]): Tensor {
   const self = args[0] as Tensor;
+  if (row.view !== undefined) return becomeView(row, args, self);
   const differentiable = row.composite !== undefined || row.derivative !== undefined;
   const recorded = mode.grad && differentiable && wantsGrad(row, args);
   beforeInplace(self, recorded);
@@ -367,6 +368,20 @@ export function runInplace(row: Row, args: readonly unknown[]): Tensor {
     node.saveResults([self]);
     rebase(self, node);
   }
+  return self;
+}
+
+/** `unsqueeze_` and its like: the tensor itself takes the shape, and the graph place, of the view. */
+function becomeView(row: Row, args: readonly unknown[], self: Tensor): Tensor {
+  beforeInplace(self, mode.grad && needsGrad(self));
+  const result = runView(row, args) as Tensor;
+  self.sizes = result.sizes;
+  self.strides = result.strides;
+  self.offset = result.offset;
+  self.packed = result.packed;
+  self.node = result.node;
+  self.outputNr = result.outputNr;
+  countWrite(self);
   return self;
 }
 

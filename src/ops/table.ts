@@ -8,6 +8,7 @@ import { fn } from "../dispatch/functions.ts";
 import type { Row, Table } from "../dispatch/op.ts";
 import { activations } from "./activation.ts";
 import { arithmetic } from "./arithmetic.ts";
+import { composites } from "./composite.ts";
 import { convolutions } from "./convolution.ts";
 import { copies } from "./copy.ts";
 import { counting } from "./counting.ts";
@@ -59,6 +60,7 @@ const families: readonly Table[] = [
   recurrent,
   resampling,
   sequences,
+  composites,
   scans,
   scatters,
   rows,

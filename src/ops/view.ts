@@ -423,12 +423,14 @@ export const views: Table = {
   transpose: [op({
     schema: "transpose(Tensor self, int dim0, int dim1) -> Tensor",
     view: transpose,
+    inplace: true,
     aliases: ["swapaxes", "swapdims"],
     derivative: { self: (c) => c.grad.transpose(c.dim0, c.dim1) },
     doc: "Swaps two dimensions.",
   })],
   t: [op({
     schema: "t(Tensor self) -> Tensor",
+    inplace: true,
     view: (self: Tensor) => {
       if (self.sizes.length > 2) {
         throw new RuntimeError(`t() expects a tensor with <= 2 dimensions, but self is ${self.sizes.length}D`);
@@ -462,11 +464,13 @@ export const views: Table = {
     op({
       schema: "squeeze(Tensor self) -> Tensor",
       view: (self: Tensor) => squeezed(self, () => true),
+      inplace: true,
       derivative: { self: (c) => c.grad.reshape(c.sizesOf("self")) },
       doc: "Drops the dimensions of size 1.",
     }),
     op({
       schema: "squeeze.dim(Tensor self, int dim) -> Tensor",
+      inplace: true,
       view: (self: Tensor, dim: number) => {
         const d = wrapDim(dim, self.sizes.length);
         return squeezed(self, (i) => i === d);
@@ -489,6 +493,7 @@ export const views: Table = {
   unsqueeze: [op({
     schema: "unsqueeze(Tensor self, int dim) -> Tensor",
     view: unsqueeze,
+    inplace: true,
     derivative: { self: (c) => c.grad.reshape(c.sizesOf("self")) },
     doc: "Inserts a dimension of size 1.",
   })],
