@@ -9,7 +9,15 @@ import { DataLoader, Subset } from "../../src/utils/data/mod.ts";
 import { default_collate } from "../../src/utils/data/collate.ts";
 import { crc32 } from "../../src/base/crc32.ts";
 import { drawDigits, stylesPerDigit } from "../../src/vision/datasets/_render.ts";
-import { ByteImageDataset, FashionMNIST, MNIST, SyntheticDigits } from "../../src/vision/datasets/mod.ts";
+import { ZipWriter } from "../../src/serialization/zip_writer.ts";
+import { md5 } from "../../src/vision/datasets/md5.ts";
+import {
+  ByteImageDataset,
+  EMNIST,
+  FashionMNIST,
+  MNIST,
+  SyntheticDigits,
+} from "../../src/vision/datasets/mod.ts";
 import { VisionDataset } from "../../src/vision/datasets/vision.ts";
 import { Image } from "../../src/vision/image/image.ts";
 import * as T from "../../src/vision/transforms/mod.ts";
@@ -129,6 +137,43 @@ describe("MNIST", () => {
     expect(set.length).toBe(5);
     expect((set.__getitem__(4) as [Image, number])[0].size).toEqual([2, 2]);
     expect(set.__getitem__(4)[1]).toBe(5);
+  });
+});
+
+describe("EMNIST", () => {
+  const raw = join(root, "emnist", "EMNIST", "raw");
+  mkdirSync(raw, { recursive: true });
+  const names = ["byclass", "bymerge", "balanced", "letters", "digits", "mnist"].flatMap((split) =>
+    ["train", "test"].flatMap((
+      part,
+    ) => [`emnist-${split}-${part}-images-idx3-ubyte`, `emnist-${split}-${part}-labels-idx1-ubyte`])
+  );
+  const parts: Uint8Array[] = [], zip = new ZipWriter((bytes) => void parts.push(bytes.slice()));
+  for (const name of names) {
+    const bytes = name.includes("images")
+      ? idx([2, 3, 4], new Uint8Array(24).fill(name.length))
+      : idx([2], Uint8Array.of(1, 26));
+    zip.add(`gzip/${name}.gz`, new Uint8Array(gzipSync(bytes)));
+  }
+  zip.finish();
+  const archive = new Uint8Array(Buffer.concat(parts));
+  class Small extends EMNIST {}
+  Small.md5 = md5(archive);
+
+  it("unpacks its archive and reads each split", () => {
+    writeFileSync(join(raw, "gzip.zip"), archive);
+    const letters = new Small(join(root, "emnist"), "letters", { download: true });
+    expect([letters.length, letters.classes.length, letters.classes[26]]).toEqual([2, 27, "z"]);
+    expect(letters.targets.tolist()).toEqual([1, 26]);
+    expect(new EMNIST(join(root, "emnist"), "bymerge", { train: false }).classes.join("")).toBe(
+      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt",
+    );
+    expect(new EMNIST(join(root, "emnist"), "byclass").classes.length).toBe(62);
+  });
+  it("knows its splits", () => {
+    expect(() => new EMNIST(root, "capitals" as never)).toThrow(
+      "Unknown value 'capitals' for argument split. Valid values are {'byclass', 'bymerge', 'balanced', 'letters', 'digits', 'mnist'}.",
+    );
   });
 });
 

@@ -33,6 +33,22 @@ export type Resource = readonly [name: string, md5: string];
 /** No data set of this kind unpacks to more. */
 const MAX_UNPACKED = 2 ** 30;
 
+/** Reads pictures and labels that belong together. */
+export function readPair(images: string, labels: string): ByteImages {
+  const pictures = readImages(images), targets = readLabels(labels);
+  if (pictures === undefined || targets === undefined) {
+    const missing = pictures === undefined ? images : labels;
+    throw new RuntimeError(
+      `Dataset not found. You can use download=True to download it (there is neither ${missing} nor ${missing}.gz)`,
+    );
+  }
+  const [count, height, width] = pictures.shape as [number, number, number];
+  if (targets.shape[0] !== count) {
+    throw new RuntimeError(`${images} has ${count} pictures, but ${labels} has ${targets.shape[0]} labels`);
+  }
+  return { images: pictures.data, labels: targets.data, height, width, channels: 1 };
+}
+
 /**
  * The handwritten digits of Y. LeCun, C. Cortes and C. Burges: 60,000 to train with and 10,000 to test with, 28x28 pixels.
  *
@@ -124,22 +140,8 @@ export class MNIST extends ByteImageDataset {
 
   /** Reads the files of a part. */
   protected static read(root: string, train: boolean): ByteImages {
-    const [images, labels] = this.files(train).map((name) => joinPath(this.raw_folder(root), name)) as [
-      string,
-      string,
-    ];
-    const pictures = readImages(images), targets = readLabels(labels);
-    if (pictures === undefined || targets === undefined) {
-      const missing = pictures === undefined ? images : labels;
-      throw new RuntimeError(
-        `Dataset not found. You can use download=True to download it (there is neither ${missing} nor ${missing}.gz)`,
-      );
-    }
-    const [count, height, width] = pictures.shape as [number, number, number];
-    if (targets.shape[0] !== count) {
-      throw new RuntimeError(`${images} has ${count} pictures, but ${labels} has ${targets.shape[0]} labels`);
-    }
-    return { images: pictures.data, labels: targets.data, height, width, channels: 1 };
+    const [images, labels] = this.files(train);
+    return readPair(joinPath(this.raw_folder(root), images), joinPath(this.raw_folder(root), labels));
   }
 
   /**
