@@ -7,6 +7,8 @@ export * from "./functional/activation.ts";
 export * from "./functional/attention.ts";
 export * from "./functional/dropout.ts";
 export * from "./functional/loss.ts";
+export type { SimpleLoss } from "./functional/loss_common.ts";
+export * from "./functional/margin_loss.ts";
 export * from "./functional/normalization.ts";
 export * from "./functional/pooling.ts";
 export * from "./functional/sparse.ts";

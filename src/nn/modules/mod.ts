@@ -28,6 +28,7 @@ export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d } from "./instancenorm.t
 export * from "./lazy.ts";
 export { Bilinear, type BilinearOptions, Identity, Linear, type LinearOptions } from "./linear.ts";
 export * from "./loss.ts";
+export * from "./margin_loss.ts";
 export { type DeviceLike, type FactoryOptions, Module } from "./module.ts";
 export {
   register_module_forward_hook,
@@ -40,19 +41,15 @@ export * from "./pixelshuffle.ts";
 export * from "./pooling.ts";
 export {
   GRU,
-  GRUCell,
   type GRUOptions,
   LSTM,
-  LSTMCell,
   type LSTMOptions,
   type LSTMState,
   RNN,
   RNNBase,
-  RNNCell,
-  RNNCellBase,
-  type RNNCellOptions,
   type RNNOptions,
 } from "./rnn.ts";
+export { GRUCell, LSTMCell, RNNCell, RNNCellBase, type RNNCellOptions } from "./rnn_cell.ts";
 export * from "./sparse.ts";
 export { IncompatibleKeys, StateDict, type StateDictLike } from "./state_dict.ts";
 export {
