@@ -13,7 +13,7 @@ interface Permissions {
   querySync(what: { name: string; variable?: string; host?: string }): { state: string };
 }
 interface Globals {
-  Deno?: { version?: unknown; permissions?: Permissions };
+  Deno?: { version?: unknown; permissions?: Permissions; env?: { get(name: string): string | undefined } };
   Bun?: unknown;
   navigator?: { userAgent?: string };
   document?: unknown;
@@ -62,7 +62,7 @@ function granted(what: { name: string; variable?: string; host?: string }): bool
 /** An environment variable; undefined if it is not set or must not be read. Never asks for a permission. */
 export function envVar(name: string): string | undefined {
   if (!granted({ name: "env", variable: name })) return undefined;
-  return host.process?.env?.[name];
+  return host.Deno?.env !== undefined ? host.Deno.env.get(name) : host.process?.env?.[name];
 }
 
 /** Whether `hostName` ("example.org" or "example.org:8080") may be reached as far as permissions go. Never asks. */
@@ -94,6 +94,25 @@ export interface Output {
   write(text: string): void;
 }
 
+/** The stream is looked up when it is first needed: in Deno `process` takes 15 ms to load. */
+function standardOutput(name: "stdout" | "stderr"): Output {
+  let found: Output | undefined;
+  const output = (): Output =>
+    found ??= nodeOutput(name) ?? consoleOutput((line) => console[name === "stdout" ? "log" : "error"](line));
+  return {
+    get isTerminal() {
+      return output().isTerminal;
+    },
+    get columns() {
+      return output().columns;
+    },
+    get hasColor() {
+      return output().hasColor;
+    },
+    write: (text) => output().write(text),
+  };
+}
+
 function nodeOutput(name: "stdout" | "stderr"): Output | undefined {
   const stream = host.process?.[name];
   if (typeof stream?.write !== "function") return undefined;
@@ -112,9 +131,9 @@ function nodeOutput(name: "stdout" | "stderr"): Output | undefined {
 }
 
 /** Standard output; where there is no such stream, whole lines go to `console.log`. */
-export const stdout: Output = nodeOutput("stdout") ?? consoleOutput((line) => console.log(line));
+export const stdout: Output = standardOutput("stdout");
 /** Standard error; where there is no such stream, whole lines go to `console.error`. */
-export const stderr: Output = nodeOutput("stderr") ?? consoleOutput((line) => console.error(line));
+export const stderr: Output = standardOutput("stderr");
 
 /** An `Output` over a function that prints one whole line. */
 export function consoleOutput(print: (line: string) => void): Output {
