@@ -7,6 +7,7 @@
 import { mode } from "../autograd/grad_mode.ts";
 import { needsGrad, Node, SavedTensor, ViewInfo } from "../autograd/graph.ts";
 import { beforeInplace, rebase } from "../autograd/inplace.ts";
+import type { Backend } from "../base/backend.ts";
 import { can_cast, checkCast, DType } from "../base/dtype.ts";
 import { NotImplementedError, RuntimeError, warnOnce } from "../base/errors.ts";
 import { beginScope, endScope } from "../base/scope.ts";
@@ -22,9 +23,10 @@ export class OpNode extends Node {
   readonly #name: string;
   /** Arguments in schema order; tensors only as SavedTensor and only where the row saves them. */
   args: unknown[];
-  /** For each edge: the sizes and dtype its gradient must have. */
+  /** For each edge: the sizes, dtype and device its gradient must have. */
   readonly inSizes: (readonly number[])[] = [];
   readonly inDtypes: DType[] = [];
+  readonly inBackends: Backend[] = [];
   /** First edge of each argument position, -1 where it has none. */
   readonly edgeOf: number[];
   /** Number of edges of each argument position. */
@@ -66,6 +68,7 @@ export class OpNode extends Node {
     this.nextNr.push(0);
     this.inSizes.push(t === null ? [] : t.sizes);
     this.inDtypes.push(t === null ? undefined as unknown as DType : t.dtype);
+    this.inBackends.push(t === null ? undefined as unknown as Backend : t.storage.backend);
     if (t !== null && t.dtype.isDifferentiable) this.connect(i, t);
   }
 
@@ -199,7 +202,7 @@ export class OpNode extends Node {
     else out[first] = this.#fit(first, value);
   }
 
-  /** Undoes broadcasting and promotion, once for all formulas. */
+  /** Undoes broadcasting, promotion and moves between devices, once for all formulas. */
   #fit(edge: number, g: Tensor | null): Tensor | null {
     if (g === null || g === undefined || this.next[edge] === null) return null;
     const sizes = this.inSizes[edge]!, dtype = this.inDtypes[edge]!;
@@ -208,7 +211,8 @@ export class OpNode extends Node {
       if (g.dtype.is_complex && !dtype.is_complex) g = g.real;
       if (g.dtype !== dtype) g = g.to(dtype);
     }
-    return g;
+    const backend = this.inBackends[edge]!;
+    return g.storage.backend === backend ? g : g.to(backend.device);
   }
 }
 
