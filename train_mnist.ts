@@ -323,7 +323,7 @@ function readOptions(args: readonly string[]): { options: Options; checkpoint: C
 }
 
 function chooseDevice(wanted: Options["device"]): string {
-  const available = (torch as { cuda?: { is_available(): boolean } }).cuda?.is_available() ?? false;
+  const available = torch.cuda.is_available();
   if (wanted === "cuda" && !available) {
     throw new UsageError("--device cuda: there is no CUDA device that can be used");
   }
