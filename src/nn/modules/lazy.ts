@@ -40,10 +40,18 @@ import type { IntOrTuple } from "./utils.ts";
 // deno-lint-ignore no-explicit-any -- what a mixin's base must be
 type Base = new (...args: any[]) => Module;
 
+/** What makes a module lazy. */
+export interface LazyModule {
+  /** Makes the parameters for this input. */
+  initialize_parameters(...input: Tensor[]): void;
+  /** Are there parameters without a shape? */
+  has_uninitialized_params(): boolean;
+}
+
 /** What lazy modules share: hooks that give the parameters their shapes. */
-// deno-lint-ignore explicit-function-return-type explicit-module-boundary-types -- a mixin's type is its class
-export function LazyModuleMixin<B extends Base>(becomes: B) {
-  return class LazyModule extends becomes {
+// deno-lint-ignore no-explicit-any
+export function LazyModuleMixin<B extends Base>(becomes: B): B & (new (...args: any[]) => LazyModule) {
+  return class extends becomes implements LazyModule {
     declare _load_hook: RemovableHandle;
     declare _initialize_hook: RemovableHandle;
 
@@ -63,12 +71,10 @@ export function LazyModuleMixin<B extends Base>(becomes: B) {
       );
     }
 
-    /** Makes the parameters for this input. */
     initialize_parameters(..._input: Tensor[]): void {
       throw new NotImplementedError(`initialize_parameters is not implemented for ${this._get_name()}`);
     }
 
-    /** Are there parameters without a shape? */
     has_uninitialized_params(): boolean {
       return [...this._parameters.values(), ...this._buffers.values()].some(is_lazy);
     }
@@ -115,14 +121,12 @@ interface Resettable extends Module {
 type ResettableBase = new (...args: any[]) => Resettable;
 
 /** A lazy form of `becomes`: how large its input is (0: not known yet), and how to make its parameters for one. */
-// deno-lint-ignore explicit-function-return-type
 function lazy<B extends ResettableBase>(
   becomes: B,
   inputSize: (module: InstanceType<B>) => number,
   initialize: (module: InstanceType<B>, input: Tensor) => void,
-) {
-  const Lazy = LazyModuleMixin(becomes as ResettableBase);
-  class LazyModule extends Lazy {
+): new (...args: unknown[]) => InstanceType<B> & LazyModule {
+  return class extends LazyModuleMixin(becomes as ResettableBase) {
     override reset_parameters(): void {
       if (!this.has_uninitialized_params() && inputSize(this as InstanceType<B>) !== 0) {
         super.reset_parameters();
@@ -133,8 +137,7 @@ function lazy<B extends ResettableBase>(
       initialize(this as InstanceType<B>, input);
       this.reset_parameters();
     }
-  }
-  return LazyModule as unknown as new (...args: unknown[]) => InstanceType<B> & LazyModule;
+  } as unknown as new (...args: unknown[]) => InstanceType<B> & LazyModule;
 }
 
 /** A property that does not count as part of the module. */
