@@ -21,12 +21,15 @@ export function beforeInplace(self: Tensor, recorded: boolean): void {
     );
   }
   if (!mode.grad) return;
-  if (self.leafGrad) {
-    throw new RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.");
-  }
   const view = self.view_;
-  if (view === null) return;
-  if (needsGrad(self) || recorded) {
+  if (view === null) {
+    if (self.leafGrad) {
+      throw new RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.");
+    }
+    return;
+  }
+  const wantsGrad = needsGrad(self);
+  if (wantsGrad || recorded) {
     if (view.creation === "multi_output") {
       const node = currentNode(self);
       throw new RuntimeError(
@@ -35,7 +38,7 @@ export function beforeInplace(self: Tensor, recorded: boolean): void {
           "views to be modified inplace. You should replace the inplace operation by an out-of-place one.",
       );
     }
-    if (view.base.leafGrad) {
+    if (wantsGrad && currentNode(view.base) === null) {
       throw new RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.");
     }
     if (view.creation === "no_grad") {

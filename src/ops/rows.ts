@@ -338,7 +338,10 @@ export const rows: Table = {
     derivative: {
       self: (c) => c.grad.index_fill(c.dim, c.index, 0),
       index: "nonDifferentiable",
-      value: (c) => c.grad.index_select(c.dim, c.index.reshape([-1]).unique()).sum(),
+      value: (c) => {
+        const size = c.grad.sizes.length === 0 ? 1 : c.grad.sizes[wrapDim(c.dim, c.grad.sizes.length)]!;
+        return c.grad.index_select(c.dim, c.index.reshape([-1]).remainder(size).unique()).sum();
+      },
     },
     doc: "A copy with one value in the slices at the indices along a dimension.",
   })],
