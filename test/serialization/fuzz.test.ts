@@ -78,15 +78,19 @@ describe("a damaged checkpoint", () => {
       }
     }
   });
-  it("is loaded or refused when it is nothing but noise behind a plausible beginning", { timeout: 60_000 }, () => {
-    const begin = fc.constantFrom([0x80, 2], [0x50, 0x4b, 3, 4], []);
-    fc.assert(
-      fc.property(
-        begin,
-        fc.uint8Array({ maxLength: 200 }),
-        (head, noise) => survive(Uint8Array.from([...head, ...noise])),
-      ),
-      { seed: 2, numRuns: 4000 },
-    );
-  });
+  it(
+    "is loaded or refused when it is nothing but noise behind a plausible beginning",
+    { timeout: 60_000 },
+    () => {
+      const begin = fc.constantFrom([0x80, 2], [0x50, 0x4b, 3, 4], []);
+      fc.assert(
+        fc.property(
+          begin,
+          fc.uint8Array({ maxLength: 200 }),
+          (head, noise) => survive(Uint8Array.from([...head, ...noise])),
+        ),
+        { seed: 2, numRuns: 4000 },
+      );
+    },
+  );
 });

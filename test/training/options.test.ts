@@ -16,7 +16,15 @@ describe("parseOptions", () => {
     expect(given.size).toBe(0);
   });
   it("takes values behind a space or an equals sign", () => {
-    const { values, given } = parseOptions(TABLE, ["--epochs", "5", "--lr=1e-3", "--model", "cnn", "--quick", "--save=x=y.pth"]);
+    const { values, given } = parseOptions(TABLE, [
+      "--epochs",
+      "5",
+      "--lr=1e-3",
+      "--model",
+      "cnn",
+      "--quick",
+      "--save=x=y.pth",
+    ]);
     expect(values).toEqual({ epochs: 5, lr: 0.001, model: "cnn", save: "x=y.pth", quick: true });
     expect([...given]).toEqual(["epochs", "lr", "model", "quick", "save"]);
   });
