@@ -22,7 +22,6 @@ TC_FN Corrections corrections_of(const Step &s, double step) {
 
 // torch/optim/sgd.py, _single_tensor_sgd. Numbers are combined in float64 and rounded where PyTorch's operators do.
 template <class T> struct Sgd {
-  static constexpr bool corrects = false;
   static TC_FN void apply(const Step &s, const tc_optim_tensor &t, const Corrections &, int64_t i, T *param, T g) {
     const T p = *param;
     if (s.weight_decay != 0) g += T(s.weight_decay) * p;
@@ -38,7 +37,6 @@ template <class T> struct Sgd {
 
 // torch/optim/adam.py, _single_tensor_adam; DECOUPLED: torch/optim/adamw.py.
 template <class T, bool DECOUPLED> struct AdamRule {
-  static constexpr bool corrects = true;
   static TC_FN void apply(const Step &s, const tc_optim_tensor &t, const Corrections &c, int64_t i, T *param, T g) {
     T p = *param;
     if (DECOUPLED) p *= T(1 - s.lr * s.weight_decay);
@@ -68,14 +66,14 @@ TC_FN void step_tensor(const Step &s, const tc_optim_tensor &t, const Correction
     Rule<T>::apply(s, t, c, i, param + i, s.maximize ? -grad[i] : grad[i]);
 }
 
-// Block (x, y): part x of tensor y.
-template <template <class> class Rule>
+// Block (x, y): part x of tensor y. CORRECTS: the rule wants the corrections.
+template <template <class> class Rule, bool CORRECTS>
 __global__ void step_kernel(TC_ARG Step s, const tc_optim_tensor *tensors, DeviceError *error) {
   __shared__ tc_optim_tensor t;
   __shared__ Corrections c;
   if (threadIdx.x == 0) {
     t = tensors[blockIdx.y];
-    if (Rule<float>::corrects && int64_t(blockIdx.x) * blockDim.x < t.n) c = corrections_of(s, t.step);
+    if (CORRECTS && int64_t(blockIdx.x) * blockDim.x < t.n) c = corrections_of(s, t.step);
   }
   __syncthreads();
   if (t.dtype == TC_F32) step_tensor<Rule, float>(s, t, c);
@@ -89,11 +87,11 @@ unsigned blocks_each(const Frame &f, int64_t count) {
   return unsigned(blocks < 4 ? 4 : blocks);
 }
 
-template <template <class> class Rule>
+template <template <class> class Rule, bool CORRECTS>
 void step_launch(const Frame &f, const Step &s, const tc_optim_tensor *tensors, int64_t count) {
   for (int64_t at = 0; at < count; at += kMostTensors) {
     const int64_t some = count - at < kMostTensors ? count - at : kMostTensors;
-    TC_LAUNCH(step_kernel<Rule>, dim3(blocks_each(f, some), unsigned(some)), 256, 0, f.stream, s, tensors + at, f.error);
+    TC_LAUNCH((step_kernel<Rule, CORRECTS>), dim3(blocks_each(f, some), unsigned(some)), 256, 0, f.stream, s, tensors + at, f.error);
   }
 }
 
@@ -142,9 +140,7 @@ template <class T> TC_FN void change_tensor(const tc_multi_tensor &t, int op, do
 __global__ void multi_kernel(int op, const tc_multi_tensor *tensors, double value, double *found, DeviceError *error) {
   const tc_multi_tensor t = tensors[blockIdx.y];
   if (op == TC_MULTI_ZERO) {  // any dtype
-    unsigned char *const x = TC_PTR(unsigned char, t.x);
-    const int64_t bytes = t.n * tc_dtype_size(t.dtype);
-    for (int64_t i = thread_index(); i < bytes; i += thread_count()) x[i] = 0;
+    for (int64_t i = thread_index(); i < t.n; i += thread_count()) store_as<int32_t>(int(t.dtype), TC_PTR(void, t.x), i, 0);
     return;
   }
   with_floating_on_device(t.dtype, [&](auto tag) {
@@ -202,9 +198,9 @@ TC_EXPORT(tc_optim_step) int32_t tc_optim_step(const tc_optim_args *a) {
                   a->momentum, a->dampening, a->beta1, a->beta2, a->eps};
   const tc_optim_tensor *const tensors = TC_PTR(const tc_optim_tensor, a->tensors);
   switch (a->op) {
-    case TC_OPTIM_SGD: step_launch<Sgd>(f, s, tensors, a->count); break;
-    case TC_OPTIM_ADAM: step_launch<Adam>(f, s, tensors, a->count); break;
-    case TC_OPTIM_ADAMW: step_launch<AdamW>(f, s, tensors, a->count); break;
+    case TC_OPTIM_SGD: step_launch<Sgd, false>(f, s, tensors, a->count); break;
+    case TC_OPTIM_ADAM: step_launch<Adam, true>(f, s, tensors, a->count); break;
+    case TC_OPTIM_ADAMW: step_launch<AdamW, true>(f, s, tensors, a->count); break;
     default: return unsupported(TC_F32, a->op);
   }
   return f.end();

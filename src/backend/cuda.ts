@@ -11,7 +11,14 @@ import { Allocator } from "../base/allocator.ts";
 import type { Backend, Kernel } from "../base/backend.ts";
 import { Device } from "../base/device.ts";
 import { IndexError, NotImplementedError, OutOfMemoryError, RuntimeError } from "../base/errors.ts";
-import { DEVICE_ERROR, type Failure, NativeError, type NativeRuntime, openCuda, OUT_OF_MEMORY } from "../../ffi/mod.ts";
+import {
+  DEVICE_ERROR,
+  type Failure,
+  NativeError,
+  type NativeRuntime,
+  openCuda,
+  OUT_OF_MEMORY,
+} from "../../ffi/mod.ts";
 import { KERNELS, POINTWISE, STRUCTS } from "../_gen/kernels.ts";
 import { installCuda } from "./registry.ts";
 
@@ -66,7 +73,8 @@ function open(): Shared | null {
   const different = found.runtime === null ? null : mismatch(found.runtime);
   if (found.runtime === null) reason = found.reason;
   else if (different !== null) {
-    reason = `${found.runtime.library.path} was built from other sources (${different} differs): build it again`;
+    reason =
+      `${found.runtime.library.path} was built from other sources (${different} differs): build it again`;
   } else shared = new Shared(found.runtime);
   return shared;
 }
@@ -119,9 +127,13 @@ export function deviceError(status: number, failure: Failure): Error {
   }
   const found = kernel === null ? "" : ` (found on the device by ${kernel.slice(3)})`;
   if (status === 1) {
-    return new IndexError(`index ${info[0]} is out of bounds for dimension ${info[3]} with size ${info[1]}${found}`);
+    return new IndexError(
+      `index ${info[0]} is out of bounds for dimension ${info[3]} with size ${info[1]}${found}`,
+    );
   }
-  if (status === 2) return new NotImplementedError(`not implemented on CUDA for dtype code ${info[0]}${found}`);
+  if (status === 2) {
+    return new NotImplementedError(`not implemented on CUDA for dtype code ${info[0]}${found}`);
+  }
   return new RuntimeError(`CUDA error: a value is out of range at position ${info[1]}${found}`);
 }
 

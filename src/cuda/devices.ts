@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { cudaBackend, type CudaBackend, cudaRuntime, currentDevice, setCurrentDevice, whyUnavailable } from "../backend/cuda.ts";
+import {
+  type CudaBackend,
+  cudaBackend,
+  cudaRuntime,
+  currentDevice,
+  setCurrentDevice,
+  whyUnavailable,
+} from "../backend/cuda.ts";
 import { Device } from "../base/device.ts";
 import { ValueError } from "../base/errors.ts";
 import type { DeviceProperties } from "../../ffi/mod.ts";

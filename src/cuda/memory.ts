@@ -65,5 +65,6 @@ export function memory_stats(device?: CudaDevice): Record<string, number> {
 export function memory_summary(device?: CudaDevice): string {
   const rows = Object.entries(memory_stats(device));
   const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, n]) => `${name.padEnd(width)}  ${/bytes/.test(name) ? mib(n) : n}`).join("\n") + "\n";
+  return rows.map(([name, n]) => `${name.padEnd(width)}  ${/bytes/.test(name) ? mib(n) : n}`).join("\n") +
+    "\n";
 }

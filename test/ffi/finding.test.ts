@@ -97,7 +97,9 @@ describe.skipIf(!hasProgram("g++")).each([["Deno", inDeno], ["Node", inNode]] as
     });
     it("refuses a library that lacks a function", () => {
       const path = compileC('extern "C" int tc_abi_version(const void *) { return 1; }');
-      expect(inRuntime({ TSTORCH_CUDA_LIB: path })).toMatch(/^no: .*library\.so has no function tc_copy_h2d$/);
+      expect(inRuntime({ TSTORCH_CUDA_LIB: path })).toMatch(
+        /^no: .*library\.so has no function tc_copy_h2d$/,
+      );
     });
     it("says that there is no driver, or that it is too old", () => {
       const described = (driver: number) => {

@@ -1,8 +1,9 @@
 /** Builds what these tests load, once for all test files that run at the same time. */
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { buildCore, buildHost } from "../../scripts/build_cuda.ts";
@@ -48,4 +49,34 @@ export function hostLibrary(): Promise<string> {
 /** The C core as a shared library. */
 export function coreLibrary(): Promise<string> {
   return locked(() => buildCore());
+}
+
+/** What a program of checks (run_suite.ts, run_device.ts) printed in Deno. */
+export interface Report {
+  /** Names and errors of the checks that failed, and how Deno ended if not well. */
+  failed: string[];
+  count: number;
+  stderr: string;
+}
+
+/** Runs a program of checks in Deno. */
+export async function runInDeno(
+  program: string,
+  args: string[],
+  variables: Record<string, string>,
+): Promise<Report> {
+  const child = spawn(deno, ["run", "--no-prompt", "-A", join(root, "test", "ffi", program), ...args], {
+    env: { ...process.env, ...variables, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "", stderr = "";
+  child.stdout.on("data", (data) => output += String(data));
+  child.stderr.on("data", (data) => stderr += String(data));
+  const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  const results = output.split("\n").filter((line) => line.startsWith("{")).map((line) =>
+    JSON.parse(line) as { name: string; error: string | null }
+  );
+  const failed = results.filter(({ error }) => error !== null).map(({ name, error }) => `${name}: ${error}`);
+  if (status !== 0) failed.push(`Deno ended with status ${status}: ${stderr}`);
+  return { failed, count: results.length, stderr };
 }

@@ -40,7 +40,11 @@ const devices: DeviceCheck = {
     assertEquals(cuda.get_device_name("cuda:0"), "tstorch host device", "name");
     assert(cuda.get_device_properties(0).total_memory > 0, "memory");
     assertEquals(cuda.current_device(), 0, "first device");
-    assertEquals(torch.zeros([2], { device: "cuda" }).device.toString(), "cuda:0", "cuda is the current device");
+    assertEquals(
+      torch.zeros([2], { device: "cuda" }).device.toString(),
+      "cuda:0",
+      "cuda is the current device",
+    );
     cuda.device(1, () => {
       assertEquals(torch.zeros([2], { device: "cuda" }).device.toString(), "cuda:1", "inside the block");
     });
@@ -48,8 +52,16 @@ const devices: DeviceCheck = {
     cuda.set_device(1);
     assertEquals(torch.ones([2]).cuda().get_device(), 1, "set_device");
     cuda.set_device(0);
-    assertEquals(thrown(() => torch.zeros([1], { device: "cuda:2" })).message, "CUDA error: invalid device ordinal", "no third");
-    assertEquals(thrown(() => cuda.get_device_name("cpu")).message, "Expected a cuda device, but got: cpu", "not cuda");
+    assertEquals(
+      thrown(() => torch.zeros([1], { device: "cuda:2" })).message,
+      "CUDA error: invalid device ordinal",
+      "no third",
+    );
+    assertEquals(
+      thrown(() => cuda.get_device_name("cpu")).message,
+      "Expected a cuda device, but got: cpu",
+      "not cuda",
+    );
   },
 };
 
@@ -81,7 +93,10 @@ const operators: DeviceCheck = {
   name: "operators agree with the CPU",
   run() {
     torch.manual_seed(3);
-    const a = torch.randn([5, 7]), b = torch.randn([7, 4]), row = torch.randn([7]), labels = torch.tensor([0, 3, 6, 2, 1]).long();
+    const a = torch.randn([5, 7]),
+      b = torch.randn([7, 4]),
+      row = torch.randn([7]),
+      labels = torch.tensor([0, 3, 6, 2, 1]).long();
     const same = (what: string, f: (a: Tensor, b: Tensor, row: Tensor, labels: Tensor) => Tensor) =>
       assertClose(f(a.cuda(), b.cuda(), row.cuda(), labels.cuda()), f(a, b, row, labels), what);
     same("add", (a, _, row) => a.add(row));
@@ -105,7 +120,10 @@ const operators: DeviceCheck = {
     same("softmax", (a) => a.softmax(1));
     same("log_softmax of columns", (a) => a.log_softmax(0));
     same("nll_loss", (a, _b, _r, labels) => nn.functional.nll_loss(a.log_softmax(1), labels));
-    same("cross_entropy", (a, _b, _r, labels) => nn.functional.cross_entropy(a, labels, { label_smoothing: 0.1 }));
+    same(
+      "cross_entropy",
+      (a, _b, _r, labels) => nn.functional.cross_entropy(a, labels, { label_smoothing: 0.1 }),
+    );
     same("gather", (a, _b, _r, labels) => a.gather(1, labels.unsqueeze(1)));
     same("index_select", (a, _b, _r, labels) => a.index_select(1, labels));
     same("cat", (a) => torch.cat([a, a.mul(2)], 0));
@@ -123,7 +141,7 @@ const gradients: DeviceCheck = {
     torch.manual_seed(4);
     const x = torch.randn([6, 5]), w = torch.randn([5, 3]), labels = torch.tensor([0, 1, 2, 2, 1, 0]).long();
     const run = (device: string): [Tensor, Tensor] => {
-      const a = x.to(device).requires_grad_(), b = w.to(device).requires_grad_();
+      const a = x.to(device).detach().requires_grad_(), b = w.to(device).detach().requires_grad_();
       const h = nn.functional.gelu(a.matmul(b)).add(a.select(1, 0).unsqueeze(1)).sub(a.mean(1, true));
       nn.functional.cross_entropy(h, labels.to(device)).backward();
       return [a.grad!, b.grad!];
@@ -134,18 +152,31 @@ const gradients: DeviceCheck = {
     assertClose(gb, cb, "weight");
     const index = torch.tensor([1, 3, 1]).long();
     const embed = (device: string): Tensor => {
-      const table = w.to(device).requires_grad_();
+      const table = w.to(device).detach().requires_grad_();
       nn.functional.embedding(index.to(device), table).pow(2).sum().backward();
       return table.grad!;
     };
     assertClose(embed("cuda"), embed("cpu"), "embedding");
+    const here = torch.tensor([1, 2]).requires_grad_(), factor = torch.tensor(3).requires_grad_();
+    here.cuda().mul(factor).mul(torch.tensor([10, 20]).cuda()).to("cuda:1").sum().backward();
+    assertClose(here.grad!, torch.tensor([30, 60]), "through moves to devices, back to the CPU", 0, 0);
+    assertClose(factor.grad!, torch.tensor(50), "of a number on the CPU", 0, 0);
+    assertEquals([here.grad!.is_cuda, factor.grad!.is_cuda], [false, false], "where their tensors are");
   },
 };
 
 /** Trains a small classifier on data with a rule behind it; returns every loss and the share of right answers. */
-function train(device: string, make: (net: torch.nn.Module) => torch.optim.Optimizer): { losses: number[]; accuracy: number } {
+function train(
+  device: string,
+  make: (net: torch.nn.Module) => torch.optim.Optimizer,
+): { losses: number[]; accuracy: number } {
   torch.manual_seed(0);
-  const net = new nn.Sequential(new nn.Linear(12, 32), new nn.ReLU(), new nn.Dropout(0.1), new nn.Linear(32, 4));
+  const net = new nn.Sequential(
+    new nn.Linear(12, 32),
+    new nn.ReLU(),
+    new nn.Dropout(0.1),
+    new nn.Linear(32, 4),
+  );
   const x = torch.randn([256, 12]), rule = torch.randn([12, 4]);
   const y = x.matmul(rule).argmax(1);
   net.to(device);
@@ -206,12 +237,18 @@ const mistakes: DeviceCheck = {
       x.index_select(0, torch.tensor([1, 5]).long().cuda());
       cuda.synchronize();
     });
-    assertEquals([late.name, late.message], ["IndexError",
-      "index 5 is out of bounds for dimension 0 with size 3 (found on the device by index_select)"], "a bad index");
+    assertEquals([late.name, late.message], [
+      "IndexError",
+      "index 5 is out of bounds for dimension 0 with size 3 (found on the device by index_select)",
+    ], "a bad index");
     assertClose(x.mul(2), torch.tensor([2, 2, 2]), "and on it goes");
-    const missing = thrown(() => nn.functional.conv2d(torch.ones([1, 1, 3, 3]).cuda(), torch.ones([1, 1, 2, 2]).cuda()));
-    assertEquals([missing.name, missing.message], ["NotImplementedError",
-      "conv is not implemented on CUDA yet: move its tensors to the CPU with .cpu()"], "a kernel that is still missing");
+    const missing = thrown(() =>
+      nn.functional.conv2d(torch.ones([1, 1, 3, 3]).cuda(), torch.ones([1, 1, 2, 2]).cuda())
+    );
+    assertEquals([missing.name, missing.message], [
+      "NotImplementedError",
+      "conv is not implemented on CUDA yet: move its tensors to the CPU with .cpu()",
+    ], "a kernel that is still missing");
   },
 };
 
@@ -220,7 +257,7 @@ const memory: DeviceCheck = {
   run() {
     cuda.empty_cache();
     const [free] = cuda.mem_get_info();
-    let x = torch.ones([256, 256], { device: "cuda" });
+    let x = torch.ones([64, 64], { device: "cuda" });
     const work = () => {
       for (let i = 0; i < 100; i++) x = x.matmul(x).mul(1e-3).tanh();
     };
@@ -253,11 +290,20 @@ const events: DeviceCheck = {
     assert(end.query() && start.elapsed_time(end) > 0, "time passes");
     assertEquals(
       thrown(() => start.elapsed_time(new cuda.Event({ enable_timing: true }))).message,
-      "Both events must be recorded before calculating elapsed time.", "not recorded",
+      "Both events must be recorded before calculating elapsed time.",
+      "not recorded",
     );
   },
 };
 
 export const deviceChecks: DeviceCheck[] = [
-  devices, moves, operators, gradients, ...training, twoDevices, mistakes, memory, events,
+  devices,
+  moves,
+  operators,
+  gradients,
+  ...training,
+  twoDevices,
+  mistakes,
+  memory,
+  events,
 ];

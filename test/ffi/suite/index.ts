@@ -289,40 +289,71 @@ const masks: Check = {
     const r = new Random(7500);
     for (const n of [0, 1, 31, 300, 4096, 9001]) {
       for (const density of [0, 0.3, 1]) {
-        const bits = Array.from({ length: n }, () => r.chance(density) ? 1 : 0), set = bits.filter((b) => b === 1).length;
+        const bits = Array.from({ length: n }, () => r.chance(density) ? 1 : 0),
+          set = bits.filter((b) => b === 1).length;
         const mask = new Buffer(BOOL, n, (i) => bits[i]!), dtype = r.pick(DTYPES), fill = numbers(r, dtype);
         const label = `${n} elements, ${set} set, dtype ${dtype}`;
-        compare(libraries, { kernel: "tc_mask_count", label, fields: { dtype, mask, count: new Buffer(I64, 1, () => -1), n } });
         compare(libraries, {
-          kernel: "tc_masked_select", label,
+          kernel: "tc_mask_count",
+          label,
+          fields: { dtype, mask, count: new Buffer(I64, 1, () => -1), n },
+        });
+        compare(libraries, {
+          kernel: "tc_masked_select",
+          label,
           fields: { dtype, mask, in: new Buffer(dtype, n, fill), out: new Buffer(dtype, set + 2, fill), n },
         });
         for (const nsrc of [set, set + 3]) {
           compare(libraries, {
-            kernel: "tc_masked_scatter", label,
-            fields: { dtype, mask, in: new Buffer(dtype, nsrc, fill), out: new Buffer(dtype, n, fill), n, nsrc },
+            kernel: "tc_masked_scatter",
+            label,
+            fields: {
+              dtype,
+              mask,
+              in: new Buffer(dtype, nsrc, fill),
+              out: new Buffer(dtype, n, fill),
+              n,
+              nsrc,
+            },
           });
         }
         if (set > 0) {
           compare(libraries, {
-            kernel: "tc_masked_scatter", label: `${label}, too few`,
-            fields: { dtype, mask, in: new Buffer(dtype, n, fill), out: new Buffer(dtype, n, fill), n, nsrc: set - 1 },
+            kernel: "tc_masked_scatter",
+            label: `${label}, too few`,
+            fields: {
+              dtype,
+              mask,
+              in: new Buffer(dtype, n, fill),
+              out: new Buffer(dtype, n, fill),
+              n,
+              nsrc: set - 1,
+            },
           });
         }
       }
     }
     for (const shape of [[], [0, 3], [7], [5, 6], [2, 3, 4, 5], [90, 90]]) {
       for (const dtype of [F32, F16, BF16, I64, BOOL]) {
-        const n = shape.reduce((a, b) => a * b, 1), values = Array.from({ length: n }, () => r.chance(0.4) ? r.int(1, 3) : 0);
+        const n = shape.reduce((a, b) => a * b, 1),
+          values = Array.from({ length: n }, () => r.chance(0.4) ? r.int(1, 3) : 0);
         const source = new Buffer(dtype, n, (i) => values[i]!), count = values.filter((v) => v !== 0).length;
         const common = { dtype, in: source, ndim: shape.length, shape };
         compare(libraries, {
-          kernel: "tc_nonzero_count", label: `${shape}`, fields: { ...common, count: new Buffer(I64, 1, () => -1) },
+          kernel: "tc_nonzero_count",
+          label: `${shape}`,
+          fields: { ...common, count: new Buffer(I64, 1, () => -1) },
         });
         for (const as_tuple of [0, 1]) {
           compare(libraries, {
-            kernel: "tc_nonzero", label: `${shape} as tuple ${as_tuple}`,
-            fields: { ...common, as_tuple, count: new Buffer(I64, 1, () => count), out: new Buffer(I64, count * shape.length + 1, () => -5) },
+            kernel: "tc_nonzero",
+            label: `${shape} as tuple ${as_tuple}`,
+            fields: {
+              ...common,
+              as_tuple,
+              count: new Buffer(I64, 1, () => count),
+              out: new Buffer(I64, count * shape.length + 1, () => -5),
+            },
           });
         }
       }

@@ -146,7 +146,14 @@ const dropout: Check = {
         compare(libraries, {
           kernel: "tc_dropout_backward",
           label: `${dtype} ${p}`,
-          fields: { dtype, in: new Buffer(dtype, 500, numbers(r, dtype)), out: near(dtype, 500, 2), mask: new Buffer(U8, 500, () => r.int(0, 1)), n: 500, p },
+          fields: {
+            dtype,
+            in: new Buffer(dtype, 500, numbers(r, dtype)),
+            out: near(dtype, 500, 2),
+            mask: new Buffer(U8, 500, () => r.int(0, 1)),
+            n: 500,
+            p,
+          },
         });
       }
     }
