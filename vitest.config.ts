@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+// The same tests run in Node (`npm test`) and in Deno (`npm run test:deno`). What a test does with other programs is the
+// same in both, so Deno leaves out the folders that only start programs.
+const inDeno = "Deno" in globalThis;
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: inDeno ? ["test/{docs,edge,ffi,package,wasm}/**", "test/train_mnist.test.ts"] : [],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+});
