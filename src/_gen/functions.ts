@@ -2367,9 +2367,9 @@ export const matmul: {
  */
 export const max: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+  (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
   (input: Tensor, dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (input: Tensor, dim: number, keepdim?: boolean, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
-  (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.max as never;
 /**
  * 1-D max pooling.
@@ -2443,9 +2443,9 @@ export const meshgrid: {
  */
 export const min: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+  (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
   (input: Tensor, dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (input: Tensor, dim: number, keepdim?: boolean, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
-  (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.min as never;
 /**
  * The smaller of two elements; NaN if either is.
@@ -3471,6 +3471,11 @@ export const square_: {
 export const square: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.square as never;
+/** In-place form of `squeeze`. */
+export const squeeze_: {
+  (input: Tensor): Tensor;
+  (input: Tensor, dim: number): Tensor;
+} = fn.squeeze_ as never;
 /**
  * Drops the dimensions of size 1.
  *
@@ -3550,6 +3555,10 @@ export const sum: {
   (input: Tensor, dim: readonly number[] | number | null, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: readonly number[] | number | null, keepdim?: boolean, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.sum as never;
+/** In-place form of `t`. */
+export const t_: {
+  (input: Tensor): Tensor;
+} = fn.t_ as never;
 /**
  * Transposes a matrix.
  *
@@ -3676,6 +3685,18 @@ export const topk: {
 export const trace: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.trace as never;
+/** In-place form of `transpose`. */
+export const transpose_: {
+  (input: Tensor, dim0: number, dim1: number): Tensor;
+} = fn.transpose_ as never;
+/** In-place form of `swapaxes`. */
+export const swapaxes_: {
+  (input: Tensor, dim0: number, dim1: number): Tensor;
+} = fn.swapaxes_ as never;
+/** In-place form of `swapdims`. */
+export const swapdims_: {
+  (input: Tensor, dim0: number, dim1: number): Tensor;
+} = fn.swapdims_ as never;
 /**
  * Swaps two dimensions.
  *
@@ -3775,7 +3796,7 @@ export const triu_indices: {
 } = fn.triu_indices as never;
 /** In-place form of `true_divide`. */
 export const true_divide_: {
-  (input: Tensor, other: Tensor | Scalar): Tensor;
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
 } = fn.true_divide_ as never;
 /**
  * Divides in floating point: `div` without rounding.
@@ -3783,7 +3804,7 @@ export const true_divide_: {
  * @see https://pytorch.org/docs/stable/generated/torch.true_divide.html
  */
 export const true_divide: {
-  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.true_divide as never;
 /** In-place form of `trunc`. */
 export const trunc_: {
@@ -3847,6 +3868,10 @@ export const unique_consecutive: {
   (input: Tensor, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   (input: Tensor, return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
 } = fn.unique_consecutive as never;
+/** In-place form of `unsqueeze`. */
+export const unsqueeze_: {
+  (input: Tensor, dim: number): Tensor;
+} = fn.unsqueeze_ as never;
 /**
  * Inserts a dimension of size 1.
  *

@@ -1416,9 +1416,9 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.max.html
    */
   max(options?: { out?: Tensor | null }): Tensor;
+  max(other: Tensor, options?: { out?: Tensor | null }): Tensor;
   max(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   max(dim: number, keepdim?: boolean, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
-  max(other: Tensor, options?: { out?: Tensor | null }): Tensor;
   /**
    * The larger of two elements; NaN if either is.
    *
@@ -1447,9 +1447,9 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.min.html
    */
   min(options?: { out?: Tensor | null }): Tensor;
+  min(other: Tensor, options?: { out?: Tensor | null }): Tensor;
   min(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   min(dim: number, keepdim?: boolean, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
-  min(other: Tensor, options?: { out?: Tensor | null }): Tensor;
   /**
    * The smaller of two elements; NaN if either is.
    *
@@ -2105,6 +2105,9 @@ export interface TensorMethods extends TensorApi {
   squeeze(options?: { out?: Tensor | null }): Tensor;
   squeeze(dim: number, options?: { out?: Tensor | null }): Tensor;
   squeeze(dim: readonly number[], options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `squeeze`. */
+  squeeze_(): this;
+  squeeze_(dim: number): this;
   /**
    * Standard deviation.
    *
@@ -2154,6 +2157,8 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.t.html
    */
   t(options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `t`. */
+  t_(): this;
   /**
    * The elements at flat positions.
    *
@@ -2265,6 +2270,12 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.transpose.html
    */
   swapdims(dim0: number, dim1: number, options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `transpose`. */
+  transpose_(dim0: number, dim1: number): this;
+  /** In-place form of `swapaxes`. */
+  swapaxes_(dim0: number, dim1: number): this;
+  /** In-place form of `swapdims`. */
+  swapdims_(dim0: number, dim1: number): this;
   /**
    * The lower triangle of each matrix; the other elements become 0.
    *
@@ -2376,6 +2387,8 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.unsqueeze.html
    */
   unsqueeze(dim: number, options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `unsqueeze`. */
+  unsqueeze_(dim: number): this;
   /**
    * Variance.
    *

@@ -31,7 +31,6 @@ class MetaBackend implements Backend {
     throw new NotImplementedError("Cannot copy out of meta tensor; no data!");
   }
   write(): void {}
-  zero(): void {}
   call(): number {
     return 0;
   }

@@ -63,9 +63,6 @@ class WasmBackend implements Backend {
   write(address: number, bytes: Uint8Array): void {
     this.core!.u8.set(bytes, address);
   }
-  zero(address: number, bytes: number): void {
-    this.core!.u8.fill(0, address, address + bytes);
-  }
 
   call(kernel: Kernel): number {
     const f = kernel.wasm ?? this.#resolve(kernel);

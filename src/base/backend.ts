@@ -37,8 +37,6 @@ export interface Backend {
   read(address: number, bytes: number): Uint8Array<ArrayBuffer>;
   /** Copies bytes to the device. */
   write(address: number, bytes: Uint8Array): void;
-  /** Sets bytes to zero. */
-  zero(address: number, bytes: number): void;
 
   /** Runs a kernel on the argument area and returns its status. */
   call(kernel: Kernel): number;

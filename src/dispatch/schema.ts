@@ -242,9 +242,9 @@ export function bind(
       if (p.type === "Index" && p.name === varargs) {
         given = args.slice(pos);
         pos = args.length - 1;
-      } else if (p.list && p.name === varargs && !Array.isArray(given) && !ArrayBuffer.isView(given) && (pos > 0 || typeof given === "number" || typeof given === "bigint")) {
+      } else if (p.list && p.name === varargs && !Array.isArray(given) && !ArrayBuffer.isView(given)) {
         let end = pos;
-        while (end < args.length && (typeof args[end] === "number" || typeof args[end] === "bigint" || isIndexTensor(args[end]))) end++;
+        while (end < args.length && scalarMatches(p.type, args[end])) end++;
         if (end > pos) {
           given = args.slice(pos, end);
           pos = end - 1;

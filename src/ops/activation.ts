@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PointwiseName } from "../_gen/kernels.ts";
+import { POINTWISE, type PointwiseName } from "../_gen/kernels.ts";
 import { bool, Kind } from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
 import { type Scalar, toNumber } from "../base/scalar.ts";
@@ -31,7 +31,7 @@ function activation(a: Activation): readonly Row[] {
   return [op({
     schema: `${a.name}(Tensor self${a.args ? `, ${a.args}` : ""}) -> Tensor`,
     impl: (self: Tensor, ...args: Scalar[]) => {
-      if (self.dtype.kind < Kind.float) {
+      if (self.dtype.kind < Kind.float && POINTWISE[kernel].types !== "ALL") {
         throw new RuntimeError(`"${a.name}_cpu" not implemented for '${self.dtype.scalarName}'`);
       }
       return withParams(kernel, self, a.params ? a.params(...args) : null);
@@ -330,6 +330,9 @@ export const activations: Table = {
   prelu: [op({
     schema: "prelu(Tensor self, Tensor weight) -> Tensor",
     composite: (self: Tensor, weight: Tensor) => {
+      if (weight.sizes.length > 1) {
+        throw new RuntimeError(`prelu: Expected \`weight\` to be a scalar or 1D tensor, but got ndim = ${weight.sizes.length}`);
+      }
       const channels = self.sizes.length > 1 ? self.sizes[1]! : 1;
       if (weight.count !== 1) {
         if (self.sizes.length === 0) throw new RuntimeError("Not allow zero-dim input tensor.");

@@ -277,8 +277,16 @@ export const arithmetic: Table = {
     doc: "Divides `self` by `other`; `rounding_mode` is null, `'trunc'` or `'floor'`.",
   })],
   true_divide: [op({
-    schema: "true_divide(Tensor self, Operand other) -> Tensor",
-    composite: (self: Tensor, other: Operand) => self.div(other),
+    schema: "true_divide(Operand self, Operand other) -> Tensor",
+    impl: (self: Operand, other: Operand) => divide(self, other, null),
+    plain: true,
+    direct: true,
+    node: "DivBackward0",
+    saves: { self: "other", other: "self, other" },
+    derivative: {
+      self: (c) => c.grad.div(c.other),
+      other: (c) => c.grad.neg().mul(div(c.self, c.other).div(c.other)),
+    },
     inplace: true,
     doc: "Divides in floating point: `div` without rounding.",
   })],

@@ -170,15 +170,34 @@ function cdist(a: Tensor, b: Tensor, p: number): Tensor {
 function trapezoid(y: Tensor, x: Tensor | null, dx: Scalar, dim: number): Tensor {
   const d = wrapDim(dim, y.sizes.length), n = y.sizes[d]!;
   if (n === 0) return y.sum(d).mul(0);
-  const mean = y.narrow(d, 1, n - 1).add(y.narrow(d, 0, n - 1)).div(2);
-  if (x === null) return mean.mul(dx).sum(d);
+  if (x === null) return y.sum(d).sub(y.select(d, 0).add(y.select(d, -1)).mul(0.5)).mul(dx);
+  const sums = y.narrow(d, 1, n - 1).add(y.narrow(d, 0, n - 1));
   const steps = x.sizes.length === 1
     ? x.diff().reshape(y.sizes.map((_, i) => (i === d ? -1 : 1)))
     : x.diff(1, dim);
-  return mean.mul(steps).sum(d);
+  return steps.mul(sums).sum(d).div(2);
+}
+
+function checkWeights(name: string, w: Tensor | null, self: Tensor, kind: string): void {
+  if (w === null) return;
+  if (w.sizes.length > 1) {
+    throw new RuntimeError(`cov(): expected ${name} to have one or fewer dimensions but got ${name} with ${w.sizes.length} dimensions`);
+  }
+  if ((w.dtype.kind >= Kind.float) !== (kind === "floating point")) {
+    throw new RuntimeError(`cov(): expected ${name} to have ${kind} dtype but got ${name} with ${w.dtype.scalarName} dtype`);
+  }
+  const n = self.sizes.length < 2 ? self.count : self.sizes[1]!;
+  if (w.count !== n) {
+    throw new RuntimeError(
+      `cov(): expected ${name} to have the same numel as there are observations in the input but got ${w.count} != ${n}`,
+    );
+  }
+  if (w.count > 0 && w.lt(0).any().item()) throw new RuntimeError(`cov(): ${name} cannot be negative`);
 }
 
 function cov(self: Tensor, correction: number, fweights: Tensor | null, aweights: Tensor | null): Tensor {
+  checkWeights("fweights", fweights, self, "integral");
+  checkWeights("aweights", aweights, self, "floating point");
   if (self.sizes.length > 2) throw new RuntimeError(`cov(): expected input to have two or fewer dimensions but got an input with ${self.sizes.length} dimensions`);
   const x = (self.sizes.length < 2 ? self.reshape([1, -1]) : self).to(self.dtype.kind < Kind.float ? fn.result_type!(self, 1.5) as never as DType : self.dtype);
   let w: Tensor | null = fweights;
@@ -195,7 +214,7 @@ function cov(self: Tensor, correction: number, fweights: Tensor | null, aweights
   const right = w === null ? centered : centered.mul(w);
   const c = centered.matmul(right.t());
   const out = typeof norm === "number" ? c.div(Math.max(norm, 0)) : c.div(norm.clamp_min(0));
-  return self.sizes.length < 2 ? out.squeeze() : out;
+  return out.squeeze();
 }
 
 export const composites: Table = {
@@ -208,7 +227,7 @@ export const composites: Table = {
     schema: "diag(Tensor self, int diagonal=0) -> Tensor",
     composite: (self: Tensor, diagonal: number) => {
       if (self.sizes.length === 1) return diagEmbed(self, diagonal, 0, 1);
-      if (self.sizes.length !== 2) throw new RuntimeError(`diag(): Supports 1D or 2D tensors. Got ${self.sizes.length}D`);
+      if (self.sizes.length !== 2) throw new RuntimeError("matrix or a vector expected");
       return self.diagonal(diagonal).clone();
     },
     doc: "A matrix's diagonal, or the matrix with a given one.",
@@ -226,8 +245,11 @@ export const composites: Table = {
     },
     derivative: {
       self: (c) => {
+        // Every (m + 1)-th element in row-major order, as PyTorch: a tall matrix's diagonal starts again below.
         const [n, m] = c.sizesOf("self") as [number, number];
-        return c.grad.expand([Math.min(n, m)]).diagonal_backward([n, m], 0, 0, 1);
+        const count = Math.floor((n * m + m) / (m + 1));
+        const places = fn.arange!(count).mul(m + 1) as Tensor;
+        return c.grad.new_zeros([n * m]).index_put([places], c.grad).view([n, m]);
       },
     },
     doc: "The sum of a matrix's diagonal.",
@@ -342,7 +364,7 @@ export const composites: Table = {
       if (self.sizes.length !== other.sizes.length) {
         throw new RuntimeError("linalg.cross: inputs must have the same number of dimensions.");
       }
-      return crossAlong(self, other, d, size);
+      return crossAlong(self, other, d, size, dim);
     },
     only: "function",
     doc: "Cross product of 3-vectors along a dimension.",
@@ -391,7 +413,7 @@ export const composites: Table = {
   renorm: [op({
     schema: "renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor",
     composite: (self: Tensor, p: Scalar, dim: number, maxnorm: Scalar) => {
-      if (self.sizes.length < 2) throw new RuntimeError(`renorm: input needs at least 2 dimensions, got ${self.sizes.length}  dimensions`);
+      if (self.sizes.length < 2) throw new RuntimeError(`renorm: input needs at least 2 dimensions, got ${self.sizes.length} dimensions`);
       if (toNumber(p) <= 0) throw new RuntimeError("renorm: non-positive-norm not supported");
       if (toNumber(maxnorm) < 0) throw new RuntimeError(`renorm: expected maxnorm to be >= 0 but got ${toNumber(maxnorm)}`);
       const d = wrapDim(dim, self.sizes.length);
@@ -423,7 +445,8 @@ export const composites: Table = {
       const special = x.eq(0).logical_or(x.isfinite().logical_not());
       e = e.masked_fill(special, 0);
       const scaled = size.mul(e.neg().exp2());
-      e = e.add(scaled.ge(1)).sub(scaled.lt(0.5).logical_and(special.logical_not()));
+      const low = scaled.lt(0.5).logical_and(special.logical_not());
+      e = e.add(scaled.ge(1).to(e.dtype)).sub(low.to(e.dtype));
       const half = e.div(2, { rounding_mode: "trunc" });
       const mantissa = self.mul(half.neg().exp2()).mul(e.sub(half).neg().exp2());
       return [self.where(special, mantissa), e.int()];
@@ -444,9 +467,9 @@ export const composites: Table = {
   })],
 };
 
-function crossAlong(self: Tensor, other: Tensor, d: number, size: Ints): Tensor {
+function crossAlong(self: Tensor, other: Tensor, d: number, size: Ints, shown = d): Tensor {
   if (size[d] !== 3) {
-    throw new RuntimeError(`linalg.cross: inputs dimension ${d} must have length 3. Got ${self.sizes[d]} and ${other.sizes[d]}`);
+    throw new RuntimeError(`linalg.cross: inputs dimension ${shown} must have length 3. Got ${self.sizes[d]} and ${other.sizes[d]}`);
   }
   const a = self.expand(size), b = other.expand(size);
   const turned = (t: Tensor, by: number): Tensor => t.roll([-by], [d]);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Kind } from "../base/dtype.ts";
+import { int64, Kind } from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
 import { numelOf, shapeText } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
@@ -66,6 +66,7 @@ function outputSizes(input: Ints, weight: Ints, g: Geometry): number[] {
 
 function forward(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Ints, padding: Ints, dilation: Ints, groups: number): Tensor {
   const g = { stride, padding, dilation, groups };
+  if (input.dtype === int64) return viaDouble(() => forward(input.double(), weight.double(), bias?.double() ?? null, stride, padding, dilation, groups));
   const sizes = outputSizes(input.sizes, weight.sizes, g);
   const out = emptyTensor(sizes, input.dtype, commonBackend([input, weight, bias]));
   if (out.count === 0) return out;
@@ -78,7 +79,13 @@ function forward(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Int
   return out;
 }
 
+/** int64 convolutions are exact in double as long as sums stay below 2^53. */
+function viaDouble(body: () => Tensor): Tensor {
+  return body().to(int64);
+}
+
 function backwardInput(grad: Tensor, inputSizes: Ints, weight: Tensor, bias: Tensor | null, g: Geometry): Tensor {
+  if (grad.dtype === int64) return viaDouble(() => backwardInput(grad.double(), inputSizes, weight.double(), bias?.double() ?? null, g));
   const out = emptyTensor(inputSizes, grad.dtype, grad.storage.backend);
   if (out.count === 0) return out;
   if (grad.count === 0 || weight.count === 0) {
@@ -123,7 +130,7 @@ function checkOperands(name: string, rank: number, input: Tensor, weight: Tensor
       `Input type (${cppName(input.dtype)}) and bias type (${cppName(bias.dtype)}) should be the same`,
     );
   }
-  if (input.dtype.kind < Kind.float) {
+  if (input.dtype.kind < Kind.float && input.dtype !== int64) {
     throw new RuntimeError(`"slow_conv${rank}d_cpu" not implemented for '${input.dtype.scalarName}'`);
   }
 }

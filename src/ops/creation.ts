@@ -29,12 +29,9 @@ function checkSizes(size: Sizes): void {
   }
 }
 
-/** Fills with a number; zero bytes are set directly. */
+/** Fills with a number. */
 export function fillTensor(t: Tensor, value: Scalar): Tensor {
-  if (t.count === 0 || !t.storage.backend.hasData) return t;
-  if (t.packed && (value === 0 || value === false) && !Object.is(value, -0)) {
-    t.storage.backend.zero(t.storage.resident() + t.offset * t.dtype.itemsize, t.nbytes);
-  } else runPointwise(formula("copy"), t.dtype.compute, t, [value]);
+  runPointwise(formula("copy"), t.dtype.compute, t, [value]);
   return t;
 }
 
@@ -145,6 +142,7 @@ function linspaceValues(a: number, b: number, steps: number, d: DType): Float64A
   if (steps === 1) values[0] = a;
   if (steps <= 1) return values;
   const f = d.kind < Kind.float || d === float64 ? (x: number) => x : Math.fround;
+  if (d.kind < Kind.float) [a, b] = [Math.trunc(a), Math.trunc(b)];
   const step = f((f(b) - f(a)) / (steps - 1));
   const half = Math.floor(steps / 2);
   for (let i = 0; i < steps; i++) values[i] = i < half ? f(f(a) + f(step * i)) : f(f(b) - f(step * (steps - 1 - i)));

@@ -12,6 +12,7 @@ import { emptyTensor, packed } from "../dispatch/iterator.ts";
 import { begin, kernel } from "../dispatch/launch.ts";
 import { broadcastAll } from "../dispatch/promotion.ts";
 import type { Tensor } from "../tensor.ts";
+import { realParts } from "./updating.ts";
 
 const INDEX = kernel("tc_index");
 const NONZERO_COUNT = kernel("tc_nonzero_count");
@@ -272,7 +273,11 @@ export function putIndex(
   let from = values.storage.backend === self.storage.backend ? values : values.to(self.device);
   if (from.storage === self.storage) from = from.clone();
   const wide = sameSizes(from.sizes, plan.sizes) ? from : from.expand(plan.sizes);
-  launchIndex(accumulate ? INDEX_OP.ADD : INDEX_OP.PUT, self, plan, wide);
+  if (accumulate && self.dtype.kind === Kind.complex) {
+    // Parts are added apart, in a dimension of their own at the end.
+    const parts = { ...plan, indices: [...plan.indices, null], sizes: [...plan.sizes, 2] };
+    launchIndex(INDEX_OP.ADD, realParts(self), parts, realParts(wide));
+  } else launchIndex(accumulate ? INDEX_OP.ADD : INDEX_OP.PUT, self, plan, wide);
 }
 
 /** The elements at an advanced index of `self`, in a new tensor. */

@@ -6,6 +6,7 @@
 import { REDUCTION } from "../_gen/kernels.ts";
 import { int64, Kind } from "../base/dtype.ts";
 import { IndexError, RuntimeError } from "../base/errors.ts";
+import { pyfloat } from "../base/scalar.ts";
 import { sameSizes, shapeText } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
 import { emptyTensor, packed, packedAs } from "../dispatch/iterator.ts";
@@ -184,7 +185,7 @@ export const marginLosses: Table = {
   margin_ranking_loss: [op({
     schema: "margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0.0, int reduction=1) -> Tensor",
     composite: (a: Tensor, b: Tensor, target: Tensor, margin: number, reduction: number) =>
-      reduced(target.neg().mul(a.sub(b)).add(margin).clamp_min(0), reduction),
+      reduced(target.neg().mul(a.sub(b)).add(pyfloat(margin)).clamp_min(0), reduction),
     only: "function",
     doc: "max(0, -target (input1 - input2) + margin).",
   })],

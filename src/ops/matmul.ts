@@ -6,7 +6,7 @@
 import { ACTIVATION } from "../_gen/kernels.ts";
 import { bool, type DType, Kind } from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
-import { type Scalar, scalarKind, toNumber } from "../base/scalar.ts";
+import { type Scalar, toNumber } from "../base/scalar.ts";
 import { numelOf, shapeText } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
 import { commonBackend, emptyTensor, packed, runCopy } from "../dispatch/iterator.ts";
@@ -110,12 +110,9 @@ function checkProduct(a: Tensor, b: Tensor): void {
   }
 }
 
-function checkFactor(self: Tensor, x: Scalar, name: string): number {
-  // A whole float is accepted for integers, as PyTorch does.
-  if (self.dtype.kind < Kind.float && scalarKind(x) >= Kind.float && !Number.isInteger(toNumber(x))) {
-    throw new RuntimeError(`For integral input tensors, argument ${name} must not be a floating point number.`);
-  }
-  return toNumber(x);
+/** A factor as the kernel takes it: integers cut a float's fraction off, as PyTorch does. */
+function factorOf(self: Tensor, x: Scalar): number {
+  return self.dtype.kind < Kind.float ? Math.trunc(toNumber(x)) : toNumber(x);
 }
 
 /** Fills `out` with `input` broadcast to it, which `beta` then scales. */
@@ -153,7 +150,7 @@ function addmm(self: Tensor, mat1: Tensor, mat2: Tensor, beta: Scalar, alpha: Sc
   checkDtypes("addmm", mat1, mat2);
   if (self.dtype !== mat1.dtype) throw new RuntimeError("self and mat2 must have the same dtype");
   const m = mat1.sizes[0]!, n = mat2.sizes[1]!;
-  const b = checkFactor(self, beta, "beta"), a = checkFactor(self, alpha, "alpha");
+  const b = factorOf(self, beta), a = factorOf(self, alpha);
   const out = emptyTensor([m, n], mat1.dtype, commonBackend([self, mat1, mat2]));
   const shape = { m, n, k: mat1.sizes[1]!, alpha: a };
   // A row or a matrix that is added whole goes into the kernel's epilogue.
@@ -245,10 +242,10 @@ function baddbmm(self: Tensor, batch1: Tensor, batch2: Tensor, beta: Scalar, alp
   if (self.dtype !== batch1.dtype) {
     throw new RuntimeError(`Input dtypes must be the same, got: input ${cppName(self.dtype)}, batch1: ${cppName(batch1.dtype)}, batch2: ${cppName(batch2.dtype)}`);
   }
-  const b = checkFactor(self, beta, "beta");
+  const b = factorOf(self, beta);
   const out = emptyTensor([batch1.sizes[0]!, batch1.sizes[1]!, batch2.sizes[2]!], batch1.dtype, commonBackend([self, batch1]));
   seed(out, self, b);
-  bmmInto(out, batch1, batch2, checkFactor(self, alpha, "alpha"), b);
+  bmmInto(out, batch1, batch2, factorOf(self, alpha), b);
   return out;
 }
 

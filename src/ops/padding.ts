@@ -86,13 +86,6 @@ function padBySelecting(self: Tensor, pad: Ints, mode: string): Tensor {
     if (n + before + after < 1) {
       throw new RuntimeError(`input (${self.sizes.slice(rank - spatial).map((s) => s).join(", ")}) is too small for padding ${shapeText(pad)}`);
     }
-    const cutLow = Math.max(0, -before), cutHigh = Math.max(0, -after);
-    if (cutLow > 0 || cutHigh > 0) {
-      const base = out.narrow(d, cutLow, n - cutLow - cutHigh);
-      const index = mirrored(mode, n, before, after).map((i) => i - cutLow);
-      out = base.index_select(d, self.new_tensor(index.map(BigInt), { dtype: null, device: self.device }));
-      continue;
-    }
     const index = self.new_tensor(mirrored(mode, n, before, after).map(BigInt), { dtype: null });
     out = out.index_select(d, index);
   }
@@ -269,7 +262,7 @@ export const paddings: Table = {
           right.push(BigInt(j));
         }
       }
-      if (left.length === 0) return self.new_empty([0]);
+      if (left.length === 0) return self.narrow(0, 0, 0).sum(1);
       const pick = (rows: bigint[]): Tensor => self.index_select(0, self.new_tensor(rows, { dtype: null }));
       return pick(left).sub(pick(right)).norm(p, 1);
     },

@@ -70,6 +70,11 @@ function checkWindows(name: string, self: Tensor, rank: number, w: Windows): voi
         : `${name}: Expected ${rank + 1}D or ${rank + 2}D (batch mode) tensor expected for input, but got: ${shapeText(self.sizes)}`,
     );
   }
+  if (self.sizes.slice(n - rank).some((s) => s === 0) && w.countIncludePad === undefined && rank === 2) {
+    throw new RuntimeError(
+      `Expected ${rank + 1}D or ${rank + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got:${shapeText(self.sizes)}`,
+    );
+  }
   if (w.kernel.some((k) => k <= 0)) {
     throw new RuntimeError(`kernel size should be greater than zero, but got ${axes("kernel", w.kernel)}`);
   }
@@ -87,6 +92,26 @@ function checkWindows(name: string, self: Tensor, rank: number, w: Windows): voi
       );
     }
   });
+}
+
+/** PyTorch's max_pool1d has sentences of its own. */
+function checkMaxPool1d(self: Tensor, w: Windows, stride: Ints | null, ceil: boolean): void {
+  const n = self.sizes.length;
+  if ((n !== 2 && n !== 3) || self.sizes.slice(n - 2).some((s) => s === 0)) {
+    throw new RuntimeError(
+      `max_pool1d(): Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got: ${shapeText(self.sizes)}`,
+    );
+  }
+  const [k, s, p, d] = [w.kernel[0]!, stride?.[0] ?? w.stride[0]!, w.padding[0]!, w.dilation[0]!];
+  if (k <= 0) throw new RuntimeError(`max_pool1d() kernel_size must be greater than zero, but got ${k}`);
+  if (s <= 0) throw new RuntimeError(`max_pool1d() stride must be greater than zero, but got ${s}`);
+  if (p < 0) throw new RuntimeError(`max_pool1d() padding must be non-negative, but got ${p}`);
+  if (p > k / 2) {
+    throw new RuntimeError(`max_pool1d() pad should be at most half of kernel size, but got padding=${p} and kernel_size=${k}`);
+  }
+  if (d <= 0) throw new RuntimeError(`max_pool1d() dilation must be greater than zero, but got ${d}`);
+  const out = pooledSize(self.sizes[n - 1]!, k, p, s, d, ceil);
+  if (out < 1) throw new RuntimeError(`max_pool1d() Invalid computed output size: ${out}`);
 }
 
 function axes(what: string, values: Ints): string {
@@ -130,6 +155,7 @@ function maxPool(rank: number): Record<string, readonly Row[]> {
           padding: perDim(name, "padding", list(padding), rank),
           dilation: perDim(name, "dilation", list(dilation), rank),
         };
+        if (rank === 1) checkMaxPool1d(self, w, stride.length === 0 ? null : stride, ceil);
         checkWindows(name, self, rank, w);
         if (self.dtype === bool) throw new RuntimeError(`"${name}" not implemented for 'Bool'`);
         const sizes = outSizes(self, rank, w, ceil);
@@ -178,10 +204,14 @@ function avgPool(rank: number): Record<string, readonly Row[]> {
       impl: (self: Tensor, k: Ints, s: Ints, p: Ints | number, ceil: boolean, include: boolean, over: number | null = null) => {
         const w = windows(k, s, p, include, over);
         checkWindows(name, self, rank, w);
-        if (self.dtype.kind < Kind.float) throw new RuntimeError(`"${name}" not implemented for '${self.dtype.scalarName}'`);
-        const out = emptyTensor(outSizes(self, rank, w, ceil), self.dtype, self.storage.backend);
-        if (out.count > 0) launch(AVG, rank, packed(self), out, null, w);
-        return out;
+        if (self.dtype.kind < Kind.float && self.dtype !== int64) {
+          throw new RuntimeError(`"${name}" not implemented for '${self.dtype.scalarName}'`);
+        }
+        // int64 is exact in double below 2^53; the quotient is cut, as PyTorch does.
+        const x = self.dtype === int64 ? self.double() : self;
+        const out = emptyTensor(outSizes(self, rank, w, ceil), x.dtype, self.storage.backend);
+        if (out.count > 0) launch(AVG, rank, packed(x), out, null, w);
+        return self.dtype === int64 ? out.to(int64) : out;
       },
       only: "hidden",
       node: `AvgPool${rank}DBackward0`,

@@ -17,7 +17,6 @@ import {
   int64,
   int8,
   Kind,
-  toReal,
   uint8,
 } from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
@@ -27,6 +26,7 @@ import { checkInternalOverlap, emptyTensor, runCopy } from "../dispatch/iterator
 import { begin, kernel } from "../dispatch/launch.ts";
 import { alias, type Tensor } from "../tensor.ts";
 import { copyInto } from "./copy.ts";
+import { realParts } from "./updating.ts";
 
 const RANDOM = kernel("tc_random");
 
@@ -79,11 +79,6 @@ export function inMemoryOrderOf(t: Tensor, x: Tensor): Tensor {
   if (t.packed) return x;
   const order = t.sizes.map((_, i) => i).sort((a, b) => t.strides[b]! - t.strides[a]! || a - b);
   return alias(x, order.map((i) => x.sizes[i]!), order.map((i) => x.strides[i]!), x.offset);
-}
-
-/** Complex numbers seen as pairs of real ones: what PyTorch fills. */
-function realParts(t: Tensor): Tensor {
-  return alias(t, [...t.sizes, 2], [...t.strides.map((s) => s * 2), 1], t.offset * 2, toReal(t.dtype));
 }
 
 /**

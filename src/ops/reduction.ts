@@ -50,7 +50,7 @@ function meanOver(self: Tensor, dims: Dims, keepdim: boolean, dtype: DType | nul
   const out = dtype ?? self.dtype;
   if (out.kind < Kind.float) {
     throw new RuntimeError(
-      `mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: ${out.scalarName}`,
+      `mean(): could not infer output dtype. ${dtype === null ? "Input" : "Optional"} dtype must be either a floating point or complex dtype. Got: ${out.scalarName}`,
     );
   }
   return reduce(self, dimMask(dims, self.sizes.length), keepdim, {
@@ -140,6 +140,11 @@ function extremes(which: "MAX" | "MIN") {
       doc: `The ${name}imum of all elements.`,
     }),
     op({
+      schema: `${name}.other(Tensor self, Tensor other) -> Tensor`,
+      composite: (self: Tensor, other: Tensor) => self[elementwise](other),
+      doc: `The elementwise ${name}imum.`,
+    }),
+    op({
       schema: `${name}.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`,
       impl: (self: Tensor, dim: number, keepdim: boolean) => {
         checkNotEmpty(name, self, [dim]);
@@ -149,11 +154,6 @@ function extremes(which: "MAX" | "MIN") {
       saves: ["result1"],
       derivative: { self: (c) => valueSelectingBackward(c, c.dim, c.keepdim, c.result1) },
       doc: `The ${name}imum along a dimension and where it is.`,
-    }),
-    op({
-      schema: `${name}.other(Tensor self, Tensor other) -> Tensor`,
-      composite: (self: Tensor, other: Tensor) => self[elementwise](other),
-      doc: `The elementwise ${name}imum.`,
     }),
   ];
 }

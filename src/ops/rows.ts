@@ -4,7 +4,7 @@
  * @module
  */
 import { ROWS_OP } from "../_gen/kernels.ts";
-import { type DType, int32, int64, Kind } from "../base/dtype.ts";
+import { type DType, int32, int64, Kind, toReal } from "../base/dtype.ts";
 import { IndexError, RuntimeError, warnOnce } from "../base/errors.ts";
 import { Complex, type Scalar, toNumber } from "../base/scalar.ts";
 import { sameSizes, shapeText } from "../base/size.ts";
@@ -150,17 +150,20 @@ function updateRows(
     if (index.count === 0 || out.count === 0 || !backend.hasData) return;
     if (out.count >= 1 << 15) backend.expectWork();
     const [outer, n, inner] = splitAround(out.sizes, d);
+    // Complex numbers are added part by part.
+    const parts = u.op === ROWS_OP.ADD && self.dtype.kind === Kind.complex ? 2 : 1;
+    const dtype = parts === 2 ? toReal(self.dtype) : self.dtype;
     const at = packed(index), rows = from !== null && from.storage === out.storage ? from.clone() : from;
     checkedIndex(() => {
-      const k = begin(INDEX_ROWS, backend).i(0).i(u.op).b(u.includeSelf ?? true).i(self.dtype.code).i(
+      const k = begin(INDEX_ROWS, backend).i(0).i(u.op).b(u.includeSelf ?? true).i(dtype.code).i(
         at.dtype.code,
       )
         .b(u.wrap ?? false).p(out).p(rows).p(at);
       numberSlots(source instanceof Tensor ? 0 : source, self.dtype)(k);
       // One slot: alpha is a real number.
-      if (self.dtype.kind >= Kind.float) k.d(toNumber(u.alpha ?? 1));
+      if (dtype.kind >= Kind.float) k.d(toNumber(u.alpha ?? 1));
       else k.i(Math.trunc(toNumber(u.alpha ?? 1)));
-      k.i(outer).i(n).i(at.count).i(inner).i(d).runWithScratch();
+      k.i(outer).i(n).i(at.count).i(inner * parts).i(d).runWithScratch();
     }, range);
   });
 }

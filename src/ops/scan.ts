@@ -23,9 +23,11 @@ function scan(op: number, x: Tensor, dim: number, dtype: DType, indices: Tensor 
   const out = emptyTensor(x.sizes, dtype, backend);
   if (out.count === 0 || !backend.hasData) return out;
   if (out.count >= 1 << 15) backend.expectWork();
-  const compute = dtype.kind < Kind.float ? int64.code : dtype.compute;
+  // Sums of complex numbers are sums of their parts.
+  const parts = dtype.kind === Kind.complex ? 2 : 1, real = toReal(dtype);
+  const compute = dtype.kind < Kind.float ? int64.code : real.compute;
   const [outer, n, inner] = splitAround(x.sizes, dim);
-  begin(SCAN, backend).i(op).i(x.dtype.code).i(dtype.code).i(compute).p(x).p(out).p(indices).i(outer).i(n).i(
+  begin(SCAN, backend).i(op).i(toReal(x.dtype).code).i(real.code).i(compute).p(x).p(out).p(indices).i(outer).i(n).i(
     inner,
   ).run();
   return out;
@@ -40,7 +42,7 @@ function cumulate(name: "cumsum" | "cumprod", self: Tensor, dim: number, dtype: 
   const d = wrapDim(dim, self.sizes.length);
   const into = takeTarget();
   const out = into !== null ? into.dtype : dtype ?? (self.dtype.kind < Kind.float ? int64 : self.dtype);
-  if (out === bool || out.kind === Kind.complex) refuse(`${name}_out_cpu`, out);
+  if (out === bool || (out.kind === Kind.complex && name === "cumprod")) refuse(`${name}_out_cpu`, out);
   const result = scan(name === "cumsum" ? SCAN_OP.SUM : SCAN_OP.PROD, packedAs(self, out), d, out);
   return into === null ? result : into.copy_(result);
 }

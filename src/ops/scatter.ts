@@ -13,10 +13,11 @@ import { commonBackend, emptyTensor, packed } from "../dispatch/iterator.ts";
 import { begin, kernel } from "../dispatch/launch.ts";
 import { type Ctx, op, type Table } from "../dispatch/op.ts";
 import { wrapDim } from "../dispatch/reduction.ts";
+import { target } from "../dispatch/target.ts";
 import { alias, Tensor } from "../tensor.ts";
 import { checkedIndex, numberSlots } from "./index_launch.ts";
 import { reduceBackward } from "./reduce_backward.ts";
-import { updatePacked, writable } from "./updating.ts";
+import { realParts, updatePacked, writable } from "./updating.ts";
 
 const GATHER = kernel("tc_gather");
 const SCATTER = kernel("tc_scatter");
@@ -140,6 +141,13 @@ function scatter(
   checkValue(src, self.dtype);
   const write = (out: Tensor): void => {
     if (index.count === 0 || !backend.hasData) return;
+    if (op === SCATTER_OP.ADD && out.dtype.kind === Kind.complex && src instanceof Tensor) {
+      // Parts are added apart.
+      const to = realParts(atLeast1d(out)), at = atLeast1d(index);
+      target.tensor = to;
+      scatter(op, to, d, at.unsqueeze(-1).expand([...at.sizes, 2]), realParts(atLeast1d(src)));
+      return;
+    }
     if (index.count >= 1 << 15) backend.expectWork();
     const to = atLeast1d(out), at = atLeast1d(index);
     let from = src instanceof Tensor ? atLeast1d(src) : null;

@@ -367,7 +367,7 @@ const methods: Record<string, (this: Tensor, ...args: never[]) => unknown> = {
   is_shared() {
     return false;
   },
-  toString() {
+  toString: function (this: Tensor) {
     return tensorText(this);
   },
   __len__() {

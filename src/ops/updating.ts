@@ -5,8 +5,14 @@
  * @module
  */
 import { checkInternalOverlap, emptyTensor, packed, runCopy } from "../dispatch/iterator.ts";
+import { toReal } from "../base/dtype.ts";
 import { target } from "../dispatch/target.ts";
-import type { Tensor } from "../tensor.ts";
+import { alias, type Tensor } from "../tensor.ts";
+
+/** Complex numbers seen as pairs of real ones in one more dimension. */
+export function realParts(t: Tensor): Tensor {
+  return alias(t, [...t.sizes, 2], [...t.strides.map((s) => s * 2), 1], t.offset * 2, toReal(t.dtype));
+}
 
 /** The tensor that the in-place call in progress writes, if there is one; whoever asks must write it. */
 export function takeTarget(): Tensor | null {
