@@ -22,7 +22,8 @@ export type Collated<T> = T extends Tensor | number | bigint | boolean ? Tensor
 
 /**
  * Makes a batch of samples: stacks tensors, makes tensors of numbers (int64 if they are whole, else float64), and does
- * the same inside arrays, maps and plain objects.
+ * the same inside arrays, maps and plain objects. A number that may be whole and shall count as a float all the same is
+ * `torch.pyfloat(2)`.
  */
 export function default_collate<T>(batch: readonly T[]): Collated<T> {
   return collate(batch) as Collated<T>;
