@@ -56,6 +56,8 @@ static inline double number_or(uint64_t p, int64_t dtype, int64_t i, double othe
 static inline void put_if(uint64_t p, int64_t dtype, int64_t i, double x) {
   if (p != 0) tc_put_number(TC_PTR(void, p), dtype, i, x);
 }
+// A statistic as PyTorch keeps it before it goes on.
+static inline double rounded(double x, int64_t dtype) { return dtype == TC_F32 ? (double)(float)x : x; }
 static inline int64_t grain(int64_t work) { return larger(8192 / larger(work, 1), 1); }
 
 // ---- batch normalisation: one channel at a time -----------------------------------------------------------------
@@ -73,8 +75,9 @@ static void batch_forward(void *ctx, int64_t begin, int64_t end, int thread) {
     if (a->training) {
       double sum = 0, spread = 0;
       for (int64_t n = 0; n < a->batch; n++) sum += line_sum(a->dtype, plane(a, a->x, n, c), a->spatial);
-      mean = sum / (double)count;
+      mean = rounded(sum / (double)count, stats);
       for (int64_t n = 0; n < a->batch; n++) spread += line_spread(a->dtype, plane(a, a->x, n, c), a->spatial, mean);
+      spread = rounded(spread, stats);
       const double var = spread / (double)count, m = a->momentum;
       invstd = 1 / sqrt(var + a->eps);
       put_if(a->save_mean, stats, c, mean);

@@ -13,6 +13,9 @@ TC_WORD T f_nan_to_num(T x, T nan, T posinf, T neginf) {
   return v_select(v_isnan(x), nan, finite);
 }
 
+// log(1 + e^x) without overflow.
+TC_WORD T f_log1pexp(T x) { return v_max(x, K(0)) + v_log1p(v_exp(-v_abs(x))); }
+
 TC_WORD T f_logaddexp(T x, T y) {
   T sum = v_maximum(x, y) + v_log1p(v_exp(-v_abs(x - y)));
   return v_select((x == y) & (v_abs(x) == K(INFINITY)), x, sum);
@@ -110,11 +113,9 @@ TC_WORD T f_softplus_backward(T grad, T x, T beta, T threshold) {
   return v_select(scaled > threshold, grad, grad * v_sigmoid(scaled));
 }
 
-TC_WORD T f_log_sigmoid(T x) { return v_min(x, K(0)) - v_log1p(v_exp(-v_abs(x))); }
-
 TC_WORD T f_hardswish_backward(T grad, T x) {
   T middle = grad * (x / K(3) + K(0.5));
-  return v_select(x < K(-3), K(0), v_select(x < K(3), middle, grad));
+  return v_select(x < K(-3), K(0), v_select(x <= K(3), middle, grad));
 }
 
 TC_WORD T f_softshrink(T x, T lambda) {
@@ -149,13 +150,11 @@ TC_WORD T f_bce(T x, T target) {
   return (target - K(1)) * log_rest - target * log_x;
 }
 
-TC_WORD T f_bce_with_logits(T x, T target) {
-  return v_max(x, K(0)) - x * target + v_log1p(v_exp(-v_abs(x)));
-}
+TC_WORD T f_bce_with_logits(T x, T target) { return f_log1pexp(x) - x * target; }
 
 TC_WORD T f_bce_with_logits_weighted(T x, T target, T pos_weight) {
   T log_weight = K(1) + (pos_weight - K(1)) * target;
-  return (K(1) - target) * x + log_weight * (v_log1p(v_exp(-v_abs(x))) + v_max(-x, K(0)));
+  return (K(1) - target) * x + log_weight * f_log1pexp(-x);
 }
 
 TC_WORD T f_bce_with_logits_weighted_slope(T x, T target, T pos_weight) {

@@ -1,5 +1,5 @@
 // Integer words without a vector instruction: division and its relatives, powers, shifts, gcd. Lane by lane.
-// PyTorch's rules where C has none: shifts by the width or more give 0 (or the sign); INT_MIN / -1 wraps; division by
+// PyTorch's rules where C has none: shifts take the count modulo the width, as x86 does; INT_MIN / -1 wraps; division by
 // zero, which pointwise.c refuses beforehand, gives 0 here instead of trapping.
 #ifndef TC_VINT_H
 #define TC_VINT_H
@@ -25,10 +25,10 @@
     return (I)result;                                                                                  \
   }                                                                                                    \
   TC_INLINE I s##_shift_left(I a, I b) {                                                               \
-    return b < 0 || b >= (I)(8 * sizeof(I)) ? 0 : (I)((U)a << b);                                      \
+    return (I)((U)a << (b & (I)(8 * sizeof(I) - 1)));                                                  \
   }                                                                                                    \
   TC_INLINE I s##_shift_right(I a, I b) {                                                              \
-    return a >> (b < 0 || b >= (I)(8 * sizeof(I)) ? (I)(8 * sizeof(I) - 1) : b);                       \
+    return a >> (b & (I)(8 * sizeof(I) - 1));                                                          \
   }                                                                                                    \
   static inline I s##_gcd(I a, I b) {                                                                  \
     U x = a < 0 ? 0 - (U)a : (U)a, y = b < 0 ? 0 - (U)b : (U)b;                                        \

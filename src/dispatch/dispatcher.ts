@@ -94,6 +94,13 @@ export class OpNode extends Node {
         this.args[s.from] = new SavedTensor(a === inplaceSelf ? detachedCopyEdge(a) : a);
       } else if (Array.isArray(a)) this.args[s.from] = a.map((t) => (t === null ? null : new SavedTensor(t as Tensor)));
     }
+    for (const name of this.row.keeps?.(args) ?? []) {
+      const i = this.row.parsed.params.findIndex((p) => p.name === name);
+      const a = args[i];
+      if (!(a instanceof Tensor)) continue;
+      this.#hasSaved = true;
+      this.args[i] = new SavedTensor(a);
+    }
   }
 
   /** Keeps the results that the derivative needs. */

@@ -5,7 +5,7 @@
  */
 import { SCAN_OP } from "../_gen/kernels.ts";
 import { mode } from "../autograd/grad_mode.ts";
-import { bool, type DType, int64, Kind, uint8 } from "../base/dtype.ts";
+import { bool, type DType, int64, Kind, toReal, uint8 } from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
 import { fn } from "../dispatch/functions.ts";
 import { emptyTensor, packed, packedAs } from "../dispatch/iterator.ts";
@@ -27,9 +27,9 @@ function scan(op: number, x: Tensor, dim: number, dtype: DType, indices: Tensor 
   const parts = dtype.kind === Kind.complex ? 2 : 1, real = toReal(dtype);
   const compute = dtype.kind < Kind.float ? int64.code : real.compute;
   const [outer, n, inner] = splitAround(x.sizes, dim);
-  begin(SCAN, backend).i(op).i(toReal(x.dtype).code).i(real.code).i(compute).p(x).p(out).p(indices).i(outer).i(n).i(
-    inner,
-  ).run();
+  begin(SCAN, backend).i(op).i(toReal(x.dtype).code).i(real.code).i(compute).p(x).p(out).p(indices).i(outer)
+    .i(n)
+    .i(inner * parts).run();
   return out;
 }
 
