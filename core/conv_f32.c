@@ -6,6 +6,7 @@
 #include "conv_shape.h"
 #include "gemm.h"
 #include "parallel.h"
+#include "rt.h"
 #include "simd.h"
 #include "vtools.h"
 

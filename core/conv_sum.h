@@ -136,7 +136,9 @@ static bool is_heavy(const tc_conv_shape *s, const tc_conv_class *c) {
 
 static ptrdiff_t packed_size(const tc_conv_shape *s, const tc_conv_class *c) {
   if (is_heavy(s, c)) return 0;
-  return s->groups * c->k * (is_narrow(s, c) ? s->dst_channels : round_up(s->dst_channels, ROWS));
+  // A narrow sum loads whole vectors of weights, beyond the last one's end too.
+  if (is_narrow(s, c)) return s->groups * c->k * s->dst_channels + LANES;
+  return s->groups * c->k * round_up(s->dst_channels, ROWS);
 }
 
 // Weights of rows [r0, r0 + rows) of a group, taps [k0, k0 + depth), as panels.
@@ -359,8 +361,12 @@ TC_INLINE void narrow_sums(const narrow_sum *t, const R *from, const R *w, R *c,
     const R *at = from, *at_last = from_last;                                       \
     TC_ADVANCE(at, *offset);                                                        \
     TC_ADVANCE(at_last, *offset);                                                   \
+    /* One load and its lanes: loads may be dear (TC_OPTION_CHECKED_MEMORY). */     \
     V weights[NARROW_ROWS];                                                         \
-    for (int r = 0; r < rows; r++) weights[r] = SET(w[r]);                          \
+    for (int r = 0; r < rows; r += LANES) {                                         \
+      const V some = rows == 1 ? SET(w[0]) : v_load(w + r);                         \
+      for (int l = 0; l < LANES && r + l < rows; l++) weights[r + l] = SET(some[l]); \
+    }                                                                               \
     for (int v = 0; v < vectors; v++) {                                             \
       const V x = v_load(v > 0 && v == vectors - 1 ? at_last : at + v * LANES);     \
       for (int r = 0; r < rows; r++) acc[r][v] = v_fma(weights[r], x, acc[r][v]);   \

@@ -21,6 +21,8 @@ typedef struct {
   ptrdiff_t slot_size, slots, ranges, units;
   R *panels;                     // workspace of each thread
   ptrdiff_t panel_size;
+  const int32_t *vectors;        // narrow: see fill_vectors
+  R *laid_out;                   // narrow: y of the present images, see lay_out_y
   // The present images.
   const R *source;
   ptrdiff_t image0, images;
@@ -131,98 +133,94 @@ static void weight_tiles(void *ctx, int64_t begin, int64_t end, int thread) {
   }
 }
 
+// For dot products y is laid out anew: for each vector of positions the vectors of all rows of its group, so that a
+// thread walks through it with one pointer. A line of positions that does not end with a vector is finished by one that
+// reaches back, its lanes already counted zeroed.
+static ptrdiff_t vectors_per_line(const tc_conv_class *c) { return (c->grid[2] + LANES - 1) / LANES; }
+
+static ptrdiff_t vectors_per_row(const tc_conv_class *c) { return c->grid[0] * c->grid[1] * vectors_per_line(c); }
+
+// Where each vector of positions starts in the source, in bytes.
+static void fill_vectors(const tc_conv_class *c, int32_t *vectors) {
+  for (ptrdiff_t line = 0; line < c->grid[0] * c->grid[1]; line++) {
+    for (ptrdiff_t v = 0; v < vectors_per_line(c); v++) {
+      const ptrdiff_t start = min(v * LANES, c->grid[2] - LANES);
+      *vectors++ = c->place[line * c->grid[2] + start] * (int32_t)sizeof(R);
+    }
+  }
+}
+
+// [begin, end): rows (channels of y), image after image.
+static void lay_out_y(void *ctx, int64_t begin, int64_t end, int thread) {
+  (void)thread;
+  const weight_job *t = ctx;
+  const tc_conv_class *c = &t->c;
+  const ptrdiff_t rows = t->s.dst_channels, width = c->grid[2], whole = width / LANES * LANES;
+  VI left;  // lanes that the line's last vector has to itself
+  for (int e = 0; e < LANES; e++) left[e] = -(e >= LANES - (width - whole));
+  for (ptrdiff_t at = (ptrdiff_t)begin; at < (ptrdiff_t)end; at++) {
+    const R *from = t->y + (t->image0 * t->s.groups * rows + at) * c->positions;
+    R *to = t->laid_out + (at / rows * vectors_per_row(c) * rows + at % rows) * LANES;
+    for (ptrdiff_t line = 0; line < c->grid[0] * c->grid[1]; line++, from += width) {
+      for (ptrdiff_t p = 0; p < whole; p += LANES, to += rows * LANES) v_store(to, v_load(from + p));
+      if (whole < width) {
+        v_store(to, (V)((VI)v_load(from + width - LANES) & left));
+        to += rows * LANES;
+      }
+    }
+  }
+}
+
 // sums[r][j]: row r of y times tap j, over all positions of an image. x[j] is how far tap j is from the first, in bytes;
-// where the taps are neighbours (`close`) it is not read. Rows of positions that do not end with a vector are finished by
-// one that reaches back, its lanes already counted zeroed on y's side.
+// where the taps are neighbours (`close`) it is not read.
 TC_INLINE void dot_taps(const weight_job *t, const R *from, const R *y, const ptrdiff_t *x, V *sums, const int rows,
                         const int taps, const bool close) {
-  const tc_conv_class *c = &t->c;
-  const ptrdiff_t width = c->grid[2], lines = c->grid[0] * c->grid[1], whole = width / LANES * LANES;
-  V acc[3][5];
-  for (int r = 0; r < rows; r++) {
-    for (int j = 0; j < taps; j++) acc[r][j] = SET(0);
+  V acc[5][4];
+  for (int j = 0; j < taps; j++) {
+    for (int r = 0; r < rows; r++) acc[j][r] = SET(0);
   }
-  for (ptrdiff_t line = 0; line < lines; line++, y += width) {
-    const R *start = from + c->place[line * width];
-    const R *at[5], *row[3];
-    V g[3];
+  const ptrdiff_t step = t->s.dst_channels * LANES * (ptrdiff_t)sizeof(R);
+  const int32_t *vector = t->vectors, *end = vector + vectors_per_row(&t->c);
+  const R *base[5];
+  for (int j = 0; j < (close ? 1 : taps); j++) {
+    base[j] = from;
+    if (!close) TC_ADVANCE(base[j], x[j]);
+  }
+#pragma clang loop unroll(disable)
+  for (; vector < end; vector++) {
+    const R *at[5];
+    for (int j = 0; j < (close ? 1 : taps); j++) at[j] = base[j], TC_ADVANCE(at[j], *vector);
+    V g[4];
+    for (int r = 0; r < rows; r++) g[r] = v_load(y + r * LANES);
+    TC_ADVANCE(y, step);
 #define ADD(j, value)                                                     \
   {                                                                       \
     const V v = value;                                                    \
-    for (int r = 0; r < rows; r++) acc[r][j] = v_fma(g[r], v, acc[r][j]); \
+    for (int r = 0; r < rows; r++) acc[j][r] = v_fma(g[r], v, acc[j][r]); \
   }
-#define START(l)                                     \
-  for (int j = 0; j < (close ? 1 : taps); j++) {     \
-    at[j] = start + l;                               \
-    if (!close) TC_ADVANCE(at[j], x[j]);             \
-  }                                                  \
-  for (int r = 0; r < rows; r++) row[r] = y + r * c->positions + l;
-    START(0)
 #if LANES == 4
-    if (close && taps == 5) {
-      // The fifth tap's vector is the first tap's next one, and those between are parts of both.
-      V low = v_load(at[0]);
-#define SLIDE                                                   \
-  {                                                             \
-    const V high = v_load(at[0] + LANES);                       \
-    ADD(0, low)                                                 \
-    ADD(1, __builtin_shufflevector(low, high, 1, 2, 3, 4))      \
-    ADD(2, __builtin_shufflevector(low, high, 2, 3, 4, 5))      \
-    ADD(3, __builtin_shufflevector(low, high, 3, 4, 5, 6))      \
-    ADD(4, high)                                                \
-    low = high;                                                 \
-  }
-#pragma clang loop unroll(disable)
-      for (ptrdiff_t l = whole; l > 0; l -= LANES) {
-        for (int r = 0; r < rows; r++) g[r] = v_load(row[r]), row[r] += LANES;
-        SLIDE
-        at[0] += LANES;
-      }
-      if (whole < width) {
-        const ptrdiff_t l = width - LANES;
-        START(l)
-        low = v_load(at[0]);
-        for (int r = 0; r < rows; r++) {
-          g[r] = v_load(row[r]);
-          for (ptrdiff_t e = 0; e < whole - l; e++) g[r][e] = 0;
-        }
-        SLIDE
-      }
+    if (close && taps == 5) {  // the taps between are parts of the first's vector and the last's
+      const V low = v_load(at[0]), high = v_load(at[0] + LANES);
+      ADD(0, low)
+      ADD(1, __builtin_shufflevector(low, high, 1, 2, 3, 4))
+      ADD(2, __builtin_shufflevector(low, high, 2, 3, 4, 5))
+      ADD(3, __builtin_shufflevector(low, high, 3, 4, 5, 6))
+      ADD(4, high)
       continue;
     }
-#undef SLIDE
 #endif
-#define EACH                                                            \
-  for (int j = 0; j < taps; j++) {                                      \
-    ADD(j, v_load(close ? at[0] + j : at[j]))                           \
-  }
-#pragma clang loop unroll(disable)
-    for (ptrdiff_t l = whole; l > 0; l -= LANES) {
-      for (int r = 0; r < rows; r++) g[r] = v_load(row[r]), row[r] += LANES;
-      EACH
-      for (int j = 0; j < (close ? 1 : taps); j++) at[j] += LANES;
-    }
-    if (whole < width) {
-      const ptrdiff_t l = width - LANES;
-      START(l)
-      for (int r = 0; r < rows; r++) {
-        g[r] = v_load(row[r]);
-        for (ptrdiff_t e = 0; e < whole - l; e++) g[r][e] = 0;
-      }
-      EACH
-    }
-#undef EACH
-#undef START
+    for (int j = 0; j < taps; j++) ADD(j, v_load(close ? at[0] + j : at[j]))
 #undef ADD
   }
   for (int r = 0; r < rows; r++) {
-    for (int j = 0; j < taps; j++) sums[r * taps + j] = acc[r][j];
+    for (int j = 0; j < taps; j++) sums[r * taps + j] = acc[j][r];
   }
 }
 
 // Rows and taps that fit the registers together. Taps are neighbours, except for DOT(r, t, 0).
 #define DOT_SHAPES(X) \
-  X(2, 5, 1) X(1, 5, 1) X(2, 4, 1) X(1, 4, 1) X(3, 3, 1) X(2, 3, 1) X(1, 3, 1) X(2, 4, 0) X(1, 4, 0)
+  X(2, 5, 1) X(1, 5, 1) X(2, 4, 1) X(1, 4, 1) X(3, 3, 1) X(2, 3, 1) X(1, 3, 1) \
+  X(4, 2, 1) X(2, 2, 1) X(1, 2, 1) X(2, 4, 0) X(1, 4, 0)
 #define DOT(rows, taps, close)                                                                                    \
   __attribute__((noinline)) static void dot_##rows##_##taps##_##close(const weight_job *t, const R *from,         \
                                                                       const R *y, const ptrdiff_t *x, V *sums) {  \
@@ -244,16 +242,20 @@ static ptrdiff_t dot_step(ptrdiff_t rows_left, ptrdiff_t count, bool are_close, 
   return 0;
 }
 
-// Taps of a unit of work: runs of three to five neighbours where the kernel's width allows it, else four of any.
+// Taps of a unit of work: a run of neighbours where the kernel's width allows it, else four of any.
 typedef struct {
   ptrdiff_t k0, count;   // taps of the unit
   ptrdiff_t shape;       // taps that the kernel sums: more than count if taps are left over
   bool close;
 } tap_run;
 
+// A line of the kernel is cut into equal runs. Long ones share loads; V8 before Turboshaft keeps all vectors of an
+// iteration in registers at once, so where loads are cheap anyway (see TC_OPTION_CHECKED_MEMORY) they are short.
+// 0: lines do not matter.
 static ptrdiff_t runs_per_line(const tc_conv_shape *s, const tc_conv_class *c) {
-  const bool neighbours = s->residues == 1 && s->dilation[2] == 1 && c->taps[2] >= 3;
-  return neighbours ? (c->taps[2] + 4) / 5 : 0;  // 0: lines of the kernel do not matter
+  const ptrdiff_t longest = tc_options[TC_OPTION_CHECKED_MEMORY] ? 5 : 3;
+  const bool neighbours = s->residues == 1 && s->dilation[2] == 1 && c->taps[2] > longest / 2;
+  return neighbours ? (c->taps[2] + longest - 1) / longest : 0;
 }
 
 static ptrdiff_t tap_runs(const tc_conv_shape *s, const tc_conv_class *c) {
@@ -264,42 +266,47 @@ static ptrdiff_t tap_runs(const tc_conv_shape *s, const tc_conv_class *c) {
 static tap_run find_run(const tc_conv_shape *s, const tc_conv_class *c, ptrdiff_t index) {
   const ptrdiff_t runs = runs_per_line(s, c), width = c->taps[2];
   if (runs == 0) return (tap_run){index * 4, min(4, c->k - index * 4), 4, false};
-  // The line's taps in equal parts: 3, 4 or 5 of them, whatever the width.
   const ptrdiff_t begin = index % runs * width / runs, end = (index % runs + 1) * width / runs;
   return (tap_run){index / runs * width + begin, end - begin, end - begin, true};
 }
 
-// [begin, end): runs of taps, group after group, slot after slot.
+// One run of taps of a group, summed over one image into `target`.
+static void dot_run(const weight_job *t, ptrdiff_t image, ptrdiff_t group, tap_run run, R *target, bool first) {
+  const tc_conv_shape *s = &t->s;
+  const tc_conv_class *c = &t->c;
+  ptrdiff_t x[5];
+  for (ptrdiff_t j = 0; j < run.shape; j++) {
+    x[j] = (c->offset[run.k0 + min(j, run.count - 1)] - c->offset[run.k0]) * (ptrdiff_t)sizeof(R);
+  }
+  const R *from = t->source + (image * s->groups + group) * s->src_channels * s->channel + c->offset[run.k0];
+  const R *y = t->laid_out + (image * s->groups + group) * s->dst_channels * vectors_per_row(c) * LANES;
+  for (ptrdiff_t r = 0; r < s->dst_channels;) {
+    V sums[16];
+    const ptrdiff_t rows = dot_step(s->dst_channels - r, run.shape, run.close, t, from, y + r * LANES, x, sums);
+    for (ptrdiff_t i = 0; i < rows; i++, r++) {
+      R *to = target + (group * s->dst_channels + r) * c->k + run.k0;
+      for (ptrdiff_t j = 0; j < run.count; j++) {
+        const R total = v_sum(sums[i * run.shape + j]);
+        to[j] = first ? total : to[j] + total;
+      }
+    }
+  }
+}
+
+// [begin, end): ranges of runs of taps, slot after slot.
 static void weight_narrow(void *ctx, int64_t begin, int64_t end, int thread) {
   (void)thread;
   const weight_job *t = ctx;
-  const tc_conv_shape *s = &t->s;
-  const tc_conv_class *c = &t->c;
-  const ptrdiff_t runs = tap_runs(s, c);
+  const ptrdiff_t runs = tap_runs(&t->s, &t->c);
   for (ptrdiff_t at = (ptrdiff_t)begin; at < (ptrdiff_t)end; at++) {
-    const ptrdiff_t slot = at / t->units, group = at % t->units / runs;
-    const tap_run run = find_run(s, c, at % runs);
-    ptrdiff_t x[5];
-    for (ptrdiff_t j = 0; j < run.shape; j++) {
-      x[j] = (c->offset[run.k0 + min(j, run.count - 1)] - c->offset[run.k0]) * (ptrdiff_t)sizeof(R);
-    }
-    R *target = slot_buffer(t, slot) + group * s->dst_channels * c->k + run.k0;
+    const ptrdiff_t slot = at / t->ranges, range = at % t->ranges;
+    const ptrdiff_t unit0 = range * t->units / t->ranges, unit1 = (range + 1) * t->units / t->ranges;
+    R *target = slot_buffer(t, slot);
     ptrdiff_t image, image_end;
     slot_images(t, slot, &image, &image_end);
     for (bool first = t->image0 == 0; image < image_end; image++, first = false) {
-      const R *from = t->source + (image * s->groups + group) * s->src_channels * s->channel + c->offset[run.k0];
-      const R *y = t->y + ((t->image0 + image) * s->groups + group) * s->dst_channels * c->positions;
-      for (ptrdiff_t r = 0; r < s->dst_channels;) {
-        V sums[16];
-        const ptrdiff_t rows = dot_step(s->dst_channels - r, run.shape, run.close, t, from, y + r * c->positions, x, sums);
-        for (ptrdiff_t i = 0; i < rows; i++, r++) {
-          for (ptrdiff_t j = 0; j < run.count; j++) {
-            const V v = sums[i * run.shape + j];
-            R total = 0;
-            for (int l = 0; l < LANES; l++) total += v[l];
-            target[r * c->k + j] = first ? total : target[r * c->k + j] + total;
-          }
-        }
+      for (ptrdiff_t unit = unit0; unit < unit1; unit++) {
+        dot_run(t, image, unit / runs, find_run(&t->s, &t->c, unit % runs), target, first);
       }
     }
   }
@@ -344,7 +351,10 @@ int64_t NAME(tc_conv_weight)(const tc_conv_args *a, const R *x, const R *y, R *w
   tc_conv_class *c = &t.c;
   const bool empty = s->batch == 0 || c->positions == 0;
   const bool narrow = s->dst_channels <= NARROW_ROWS && c->grid[2] >= LANES;
-  const ptrdiff_t threads = tc_num_threads(), step = images_at_a_time(s);
+  const ptrdiff_t threads = tc_num_threads();
+  const ptrdiff_t laid_out = narrow ? s->groups * s->dst_channels * vectors_per_row(c) * LANES : 0;  // of an image
+  const ptrdiff_t most = PREPARED_BYTES / (laid_out * (ptrdiff_t)sizeof(R) + 1);
+  const ptrdiff_t step = narrow ? min(images_at_a_time(s), most < 1 ? 1 : most) : images_at_a_time(s);
   t.slot_size = s->groups * s->weight_group;
   t.units = s->groups * (narrow ? tap_runs(s, c) : (c->k + COLS - 1) / COLS);
   t.slots = 1;
@@ -352,23 +362,27 @@ int64_t NAME(tc_conv_weight)(const tc_conv_args *a, const R *x, const R *y, R *w
     t.slots = min(min((2 * threads + t.units - 1) / t.units, step),
                   1 + SLOT_BYTES / (t.slot_size * (ptrdiff_t)sizeof(R)));
   }
-  // Each range packs y for itself, so ranges are few unless they are long.
-  t.ranges = narrow ? t.units : min(t.units, t.units >= 32 * threads ? 2 * threads : threads);
+  // Each range goes through y (and packs it) for itself, so ranges are few unless they are long.
+  t.ranges = min(t.units, narrow ? 4 * threads : t.units >= 32 * threads ? 2 * threads : threads);
   tc_arena arena = {scratch, 0};
   if (!empty && t.slot_size > 0) {
     int32_t *tables = tc_take(&arena, tc_conv_table_size(s) * (int64_t)sizeof *tables);
     R *prepared = take_prepared(s, &arena);
+    int32_t *vectors = tc_take(&arena, (narrow ? vectors_per_row(c) : 0) * (int64_t)sizeof *vectors);
+    t.laid_out = tc_take(&arena, (int64_t)step * laid_out * (int64_t)sizeof(R));
     t.slots_at = tc_take(&arena, (int64_t)(t.slots - 1) * t.slot_size * (int64_t)sizeof(R));
     t.panel_size = narrow ? 0 : (ROW_BLOCK + COLS) * TC_GEMM_DEPTH;
     t.panels = tc_take(&arena, threads * (int64_t)t.panel_size * (int64_t)sizeof(R));
     if (scratch && weight) {
       tc_conv_fill_tables(s, 0, TC_CHANNELS_OUTERMOST, c, tables);
+      if (narrow) fill_vectors(c, vectors);
+      t.vectors = vectors;
       for (t.image0 = 0; t.image0 < s->batch; t.image0 += t.images) {
         t.images = min(step, s->batch - t.image0);
         t.source = prepare_images(s, x, prepared, t.image0, t.images);
         if (narrow) {
-          const ptrdiff_t work = s->dst_channels * 4 * c->positions * (t.images / t.slots + 1);
-          tc_parallel_for(t.slots * t.units, 1 + GRAIN / work, weight_narrow, &t);
+          tc_parallel_for(t.images * s->groups * s->dst_channels, 1 + GRAIN / 4 / c->positions, lay_out_y, &t);
+          tc_parallel_for(t.slots * t.ranges, 1, weight_narrow, &t);
         } else {
           tc_parallel_for(t.slots * t.ranges, 1, weight_tiles, &t);
         }

@@ -4,7 +4,7 @@ import process from "node:process";
 import { alloc, core, kernel, mark, peak, random, release, report, runtime, struct, time } from "./lib.ts";
 
 const F32 = 6;
-const only = process.argv[2];
+const only = process.argv[2] || undefined;
 
 interface Case {
   name: string;
@@ -36,12 +36,14 @@ const cases: Case[] = [
 const top = peak();
 console.log(`${runtime} ${core.variant}: peak ${top.toFixed(1)} GFLOP/s per thread`);
 for (const c of cases) {
-  if (only !== undefined && !c.name.includes(only)) continue;
   const { batch, groups = 1, inC, outC, size, kernel: k, stride = 1, padding = 0 } = c;
+  const wanted = (pass: string) => only === undefined || `${c.name} ${pass}`.includes(only);
+  if (!["forward", "input", "weight"].some(wanted)) continue;
   const start = mark();
   const out = Math.floor((size + 2 * padding - k) / stride) + 1;
   const x = random(batch * inC * size * size), w = random(outC * (inC / groups) * k * k), b = random(outC);
-  const y = random(batch * outC * out * out), other = alloc(4 * batch * Math.max(inC * size * size, outC * out * out));
+  const y = random(batch * outC * out * out),
+    other = alloc(4 * batch * Math.max(inC * size * size, outC * out * out));
   const otherW = alloc(4 * outC * (inC / groups) * k * k);
   const args = (x: number, w: number, b: number, y: number) =>
     struct(
@@ -50,9 +52,15 @@ for (const c of cases) {
     );
   const flops = 2 * batch * outC * out * out * (inC / groups) * k * k;
   const share = top * core.threads.count;
-  report(`${c.name} forward`, time(kernel("tc_conv", args(x, w, b, other))), flops, share);
-  report(`${c.name} input`, time(kernel("tc_conv_backward_input", args(other, w, 0, y))), flops, share);
-  report(`${c.name} weight`, time(kernel("tc_conv_backward_weight", args(x, otherW, b, y))), flops, share);
+  if (wanted("forward")) {
+    report(`${c.name} forward`, time(kernel("tc_conv", args(x, w, b, other))), flops, share);
+  }
+  if (wanted("input")) {
+    report(`${c.name} input`, time(kernel("tc_conv_backward_input", args(other, w, 0, y))), flops, share);
+  }
+  if (wanted("weight")) {
+    report(`${c.name} weight`, time(kernel("tc_conv_backward_weight", args(x, otherW, b, y))), flops, share);
+  }
   release(start);
 }
 process.exit(0);

@@ -23,7 +23,9 @@ core.threads.setLimit(threads);
 core.threads.request();
 core.threads.wait(2000);
 core.threads.request();
-if (core.threads.count !== threads) throw new Error(`wanted ${threads} threads, but got ${core.threads.count}`);
+if (core.threads.count !== threads) {
+  throw new Error(`wanted ${threads} threads, but got ${core.threads.count}`);
+}
 
 let top = core.heapBase;
 
@@ -117,5 +119,7 @@ export function peak(type: "f32" | "f64" = "f32"): number {
 export function report(name: string, ms: number, flops = 0, top = 0): void {
   const rate = flops > 0 ? `  ${(flops / ms / 1e6).toFixed(1).padStart(6)} GFLOP/s` : "";
   const share = flops > 0 && top > 0 ? `  ${(100 * flops / ms / 1e6 / top).toFixed(0).padStart(3)} %` : "";
-  console.log(`${runtime} ${core.threads.count}t  ${name.padEnd(36)} ${ms.toFixed(4).padStart(9)} ms${rate}${share}`);
+  console.log(
+    `${runtime} ${core.threads.count}t  ${name.padEnd(36)} ${ms.toFixed(4).padStart(9)} ms${rate}${share}`,
+  );
 }

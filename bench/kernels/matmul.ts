@@ -1,10 +1,23 @@
 /** Matrix products: GFLOP/s and the share of what a loop of nothing but multiply-adds reaches on as many threads. */
 
 import process from "node:process";
-import { alloc, core, f64, kernel, mark, peak, random, release, report, runtime, struct, time } from "./lib.ts";
+import {
+  alloc,
+  core,
+  f64,
+  kernel,
+  mark,
+  peak,
+  random,
+  release,
+  report,
+  runtime,
+  struct,
+  time,
+} from "./lib.ts";
 
 const F32 = 6;
-const only = process.argv[2];
+const only = process.argv[2] || undefined;
 
 interface Options {
   ta?: boolean;
@@ -13,7 +26,12 @@ interface Options {
   bias?: boolean;
 }
 
-function product(m: number, n: number, k: number, { ta = false, tb = false, batch = 1, bias = false }: Options) {
+function product(
+  m: number,
+  n: number,
+  k: number,
+  { ta = false, tb = false, batch = 1, bias = false }: Options,
+) {
   const a = random(batch * m * k), b = random(batch * k * n), c = alloc(4 * batch * m * n);
   const eight = (...first: number[]) => [...first, ...Array<number>(8 - first.length).fill(0)];
   const strides = [ta ? 1 : k, ta ? m : 1, tb ? 1 : n, tb ? k : 1, n, 1];
@@ -36,7 +54,8 @@ function check(m: number, n: number, k: number, o: Options, p: ReturnType<typeof
     const i = Math.floor(Math.random() * m), j = Math.floor(Math.random() * n);
     let sum = 0;
     for (let q = 0; q < k; q++) {
-      sum += core.f32[p.a / 4 + last * m * k + i * ars + q * acs]! * core.f32[p.b / 4 + last * k * n + q * brs + j * bcs]!;
+      sum += core.f32[p.a / 4 + last * m * k + i * ars + q * acs]! *
+        core.f32[p.b / 4 + last * k * n + q * brs + j * bcs]!;
     }
     const got = core.f32[p.c / 4 + last * m * n + i * n + j]!;
     if (!o.bias && !(Math.abs(got - sum) < 1e-5 * k)) throw new Error(`[${i}, ${j}] is ${got}, not ${sum}`);
@@ -79,7 +98,9 @@ const cases: [number, number, number, Options?][] = [
 const top = peak();
 console.log(`${runtime} ${core.variant}: peak ${top.toFixed(1)} GFLOP/s per thread`);
 for (const [m, n, k, o = {}] of cases) {
-  const name = `${o.batch ? `${o.batch}x ` : ""}${m}x${n}x${k}${o.ta ? " ta" : ""}${o.tb ? " tb" : ""}${o.bias ? " bias" : ""}`;
+  const name = `${o.batch ? `${o.batch}x ` : ""}${m}x${n}x${k}${o.ta ? " ta" : ""}${o.tb ? " tb" : ""}${
+    o.bias ? " bias" : ""
+  }`;
   if (only !== undefined && !name.includes(only)) continue;
   const start = mark();
   const p = product(m, n, k, o);
