@@ -100,7 +100,8 @@ TC_WORD T f_mish(T x) {
 
 TC_WORD T f_mish_backward(T grad, T x) {
   T e = v_exp(v_min(x, K(20))), n = e * (e + K(2)), below = n + K(2);
-  return grad * (n / below + x * (K(4) * e * (K(1) + e) / (below * below)));
+  const T slope = v_select(x > K(20), K(0), K(4) * e * (K(1) + e) / (below * below));
+  return grad * (n / below + x * slope);
 }
 
 TC_WORD T f_softplus(T x, T beta, T threshold) {

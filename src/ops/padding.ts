@@ -86,8 +86,13 @@ function padBySelecting(self: Tensor, pad: Ints, mode: string): Tensor {
     if (n + before + after < 1) {
       throw new RuntimeError(`input (${self.sizes.slice(rank - spatial).map((s) => s).join(", ")}) is too small for padding ${shapeText(pad)}`);
     }
-    const index = self.new_tensor(mirrored(mode, n, before, after).map(BigInt), { dtype: null });
-    out = out.index_select(d, index);
+    // Circular padding wraps what is left after cutting; the others look at the whole input.
+    const cut = mode === "circular" ? [Math.max(0, -before), Math.max(0, -after)] as const : [0, 0] as const;
+    const base = cut[0] + cut[1] > 0 ? out.narrow(d, cut[0], n - cut[0] - cut[1]) : out;
+    const places = mode === "circular"
+      ? mirrored(mode, base.sizes[d]!, Math.max(0, before), Math.max(0, after))
+      : mirrored(mode, n, before, after);
+    out = base.index_select(d, self.new_tensor(places.map(BigInt), { dtype: null }));
   }
   return out === self ? self.clone() : out;
 }
