@@ -364,6 +364,15 @@ export const as_strided: {
   (input: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
   (input: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null, options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
 } = fn.as_strided as never;
+/**
+ * A copy with `src` at a strided part of the elements.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.as_strided_scatter.html
+ */
+export const as_strided_scatter: {
+  (input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null, options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
+} = fn.as_strided_scatter as never;
 /** In-place form of `asin`. */
 export const asin_: {
   (input: Tensor): Tensor;
@@ -3230,6 +3239,14 @@ export const scatter_reduce: {
 export const searchsorted: {
   (sorted_sequence: Tensor, input: Tensor | Scalar, options?: { out_int32?: boolean; right?: boolean; side?: string | null; sorter?: Tensor | null; out?: Tensor | null }): Tensor;
 } = fn.searchsorted as never;
+/**
+ * The sum, mean, max, min or prod of each segment of a dimension; segments are given by lengths or offsets.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.segment_reduce.html
+ */
+export const segment_reduce: {
+  (data: Tensor, reduce: string, options?: { lengths?: Tensor | null; indices?: Tensor | null; offsets?: Tensor | null; axis?: number; unsafe?: boolean; initial?: Scalar | null; out?: Tensor | null }): Tensor;
+} = fn.segment_reduce as never;
 /**
  * The slice at `index` along a dimension.
  *

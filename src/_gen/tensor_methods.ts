@@ -211,6 +211,13 @@ export interface TensorMethods extends TensorApi {
   as_strided(size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
   as_strided(size: readonly number[], stride: readonly number[], storage_offset?: number | null, options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
   /**
+   * A copy with `src` at a strided part of the elements.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.as_strided_scatter.html
+   */
+  as_strided_scatter(src: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
+  as_strided_scatter(src: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null, options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
+  /**
    * Arcsine.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.asin.html

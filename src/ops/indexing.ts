@@ -410,6 +410,17 @@ export const indexing: Table = {
     },
     doc: "A copy with `src` at an index along a dimension.",
   })],
+  as_strided_scatter: [op({
+    schema:
+      "as_strided_scatter(Tensor self, Tensor src, int[] size, int[] stride, int? storage_offset=None) -> Tensor",
+    impl: (self: Tensor, src: Tensor, size: Sizes, stride: Sizes, offset: number | null) =>
+      embedSlice(self, src, (t) => t.as_strided(size, stride, offset)),
+    derivative: {
+      self: (c) => c.grad.as_strided_scatter(zerosOf(c, "src"), c.size, c.stride, c.storage_offset),
+      src: (c) => c.grad.contiguous().as_strided(c.size, c.stride, c.storage_offset),
+    },
+    doc: "A copy with `src` at a strided part of the elements.",
+  })],
   slice_scatter: [op({
     schema:
       "slice_scatter(Tensor self, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor",

@@ -31,6 +31,7 @@ import { resampling } from "./resample.ts";
 import { sequences } from "./sequences.ts";
 import { scans } from "./scan.ts";
 import { scatters } from "./scatter.ts";
+import { segments } from "./segment.ts";
 import { losses } from "./softmax.ts";
 import { sorting } from "./sorting.ts";
 import { installTensorApi } from "./tensor_api.ts";
@@ -63,6 +64,7 @@ const families: readonly Table[] = [
   composites,
   scans,
   scatters,
+  segments,
   rows,
   indexing,
   sorting,
