@@ -47,6 +47,7 @@ export { Device, device } from "./base/device.ts";
 export { Size } from "./base/size.ts";
 export { Complex, PyFloat, pyfloat, type Scalar } from "./base/scalar.ts";
 export {
+  AssertionError,
   AttributeError,
   IndexError,
   KeyError,
@@ -77,6 +78,7 @@ export {
 export { Ellipsis, Slice } from "./ops/index_args.ts";
 export { load, save, save_to_bytes } from "./serialization.ts";
 export { set_printoptions } from "./tensor_str.ts";
+export { deepcopy } from "./utils/copy.ts";
 export {
   finfo,
   get_num_interop_threads,
