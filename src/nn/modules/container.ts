@@ -6,6 +6,7 @@
 import { AssertionError, IndexError, RuntimeError, ValueError, warnOnce } from "../../base/errors.ts";
 import { Tensor } from "../../tensor.ts";
 import { isKeywords } from "../../utils/signature.ts";
+import { deepcopy, type Memo } from "../../utils/copy.ts";
 import { typename } from "../../utils/typename.ts";
 import { Parameter } from "../parameter.ts";
 import { Module } from "./module.ts";
@@ -280,8 +281,8 @@ export class ParameterList extends Module {
     return this;
   }
 
-  override __deepcopy__(memo: Map<unknown, unknown>): this {
-    const copy = new ParameterList([...this].map((p) => p.__deepcopy__(memo)));
+  override __deepcopy__(memo: Memo): this {
+    const copy = new ParameterList([...this].map((p) => deepcopy(p, memo)));
     memo.set(this, copy);
     return copy as this;
   }
@@ -381,8 +382,8 @@ export class ParameterDict extends Module {
     for (const [k, p] of all) this.set(k, p);
   }
 
-  override __deepcopy__(memo: Map<unknown, unknown>): this {
-    const copy = new ParameterDict(new Map([...this.items()].map(([k, p]) => [k, p.__deepcopy__(memo)])));
+  override __deepcopy__(memo: Memo): this {
+    const copy = new ParameterDict(new Map([...this.items()].map(([k, p]) => [k, deepcopy(p, memo)])));
     memo.set(this, copy);
     return copy as this;
   }
