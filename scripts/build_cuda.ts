@@ -5,7 +5,6 @@
 //   ... build_cuda.ts core                                      core/*.c as a shared library, to compare with: build/cuda/libtstorch_core.so
 //   ... build_cuda.ts cuda                                      for GPUs: ffi/prebuilt/linux-x64/libtstorch_cuda.so and manifest.json
 //   ... build_cuda.ts cuda --dev=80                             for one architecture, into build/cuda/
-//   ... build_cuda.ts check                                     nvcc compiles everything, for the oldest architecture; nothing is written
 //
 // Tools: g++ or clang++ (CXX) for host, clang (CC) for core, nvcc 13 (NVCC) for cuda. Warnings are errors.
 //
@@ -257,8 +256,7 @@ async function main(args: string[]): Promise<void> {
   else if (target === "core") report(await buildCore());
   else if (target === "cuda") {
     report(await buildCuda(await findNvcc(), dev === undefined ? {} : { dev: Number(dev) }));
-  } else if (target === "check") await checkCompiles(await findNvcc());
-  else throw new Error(`build_cuda.ts: expected host, core, cuda or check, but got ${target ?? "nothing"}`);
+  } else throw new Error(`build_cuda.ts: expected host, core or cuda, but got ${target ?? "nothing"}`);
 }
 
 if (import.meta.main) await main(process.argv.slice(2));

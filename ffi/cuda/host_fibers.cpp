@@ -71,7 +71,9 @@ struct Fiber {
 struct Warp {
   unsigned live = 0, arrived = 0, phase = 0;
   uint32_t present = 0;
-  uint64_t value[2][kWarp];  // two phases, so that a fast lane cannot overwrite what a slow one still reads
+  // Of two phases, so that a fast lane cannot change what a slow one still reads.
+  uint64_t value[2][kWarp];
+  uint32_t took_part[2];
   std::vector<Fiber *> waiting;
 };
 
@@ -116,6 +118,7 @@ bool release_block() {
 bool release_warp(Warp &warp) {
   if (warp.arrived == 0 || warp.arrived != warp.live) return false;
   warp.arrived = 0;
+  warp.took_part[warp.phase] = warp.present;
   warp.phase ^= 1;
   make_ready(warp.waiting);
   return true;
@@ -216,7 +219,7 @@ Exchange exchange(uint64_t value) {
   warp.value[phase][thread % kWarp] = value;
   warp.arrived++;
   if (!release_warp(warp)) wait_in(warp.waiting);
-  return {warp.value[phase], warp.present};
+  return {warp.value[phase], warp.took_part[phase]};
 }
 
 }  // namespace tc_shim

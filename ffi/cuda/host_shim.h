@@ -39,8 +39,6 @@ extern uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 constexpr int warpSize = 32;
 
-// Types for wide loads.
-struct __align__(16) float4 { float x, y, z, w; };
 struct __align__(16) uint4 { unsigned x, y, z, w; };
 
 // Runtime -----------------------------------------------------------------------------------------------------------
@@ -151,7 +149,6 @@ template <class T> T shuffle(T value, unsigned source) {
 
 void __syncthreads();
 inline void __syncwarp(unsigned = 0xffffffffu) { tc_shim::exchange(0); }
-inline void __threadfence() {}
 inline void __threadfence_system() {}
 
 template <class T> T __shfl_sync(unsigned, T value, int source) { return tc_shim::shuffle(value, unsigned(source) & 31); }
@@ -171,7 +168,6 @@ inline unsigned __ballot_sync(unsigned, int predicate) {
     if (all.present >> i & 1) bits |= unsigned(all.value[i]) << i;
   return bits;
 }
-inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
 
 // Threads of one process run one at a time here, so plain reads and writes are atomic.
 template <class T> T atomicAdd(T *address, T value) {
@@ -179,34 +175,14 @@ template <class T> T atomicAdd(T *address, T value) {
   *address = T(old + value);
   return old;
 }
-template <class T> T atomicExch(T *address, T value) {
-  const T old = *address;
-  *address = value;
-  return old;
-}
 template <class T> T atomicCAS(T *address, T expected, T value) {
   const T old = *address;
   if (old == expected) *address = value;
   return old;
 }
-template <class T> T atomicMax(T *address, T value) {
-  const T old = *address;
-  if (value > old) *address = value;
-  return old;
-}
-template <class T> T atomicMin(T *address, T value) {
-  const T old = *address;
-  if (value < old) *address = value;
-  return old;
-}
 
 inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
-template <class T> T __ldg(const T *address) { return *address; }
-inline float __int_as_float(int bits) { return tc_shim::from_bits<float>(uint32_t(bits)); }
 inline int __float_as_int(float value) { return int(uint32_t(tc_shim::to_bits(value))); }
-inline float __uint_as_float(unsigned bits) { return tc_shim::from_bits<float>(bits); }
-inline unsigned __float_as_uint(float value) { return unsigned(tc_shim::to_bits(value)); }
-inline double __longlong_as_double(long long bits) { return tc_shim::from_bits<double>(uint64_t(bits)); }
 inline long long __double_as_longlong(double value) { return (long long)tc_shim::to_bits(value); }
 
 #endif

@@ -134,7 +134,7 @@ TC_WORD double v_div_trunc(double x, double y) { return trunc(x / y); }
 TC_WORD float v_div_floor(float x, float y) { return tc_float_div_floor(x, y); }
 TC_WORD double v_div_floor(double x, double y) { return tc_float_div_floor(x, y); }
 
-// Integers, PyTorch's rules where C has none: shifts by the width or more give 0 (or the sign), the lowest number
+// Integers, PyTorch's rules where C has none (core/vint.h): shifts take the count modulo the width, the lowest number
 // divided by -1 wraps, and division by zero, reported apart, gives 0.
 template <class I> struct Integer {
   using U = std::make_unsigned_t<I>;
@@ -156,9 +156,9 @@ template <class I> struct Integer {
       if (e & 1) result *= factor;
     return I(result);
   }
-  static TC_FN bool whole_width(I b) { return b < 0 || b >= I(8 * sizeof(I)); }
-  static TC_FN I shift_left(I a, I b) { return whole_width(b) ? I(0) : I(U(a) << b); }
-  static TC_FN I shift_right(I a, I b) { return I(a >> (whole_width(b) ? I(8 * sizeof(I) - 1) : b)); }
+  static constexpr I kCount = I(8 * sizeof(I) - 1);
+  static TC_FN I shift_left(I a, I b) { return I(U(a) << (b & kCount)); }
+  static TC_FN I shift_right(I a, I b) { return I(a >> (b & kCount)); }
   static TC_FN I gcd(I a, I b) {
     U x = a < 0 ? U(0) - U(a) : U(a), y = b < 0 ? U(0) - U(b) : U(b);
     while (y != 0) {

@@ -262,6 +262,8 @@ export interface Outcome {
   readonly info: readonly number[];
   readonly text: string;
   readonly buffers: Map<Buffer, Uint8Array>;
+  /** What native code had addresses of; here so that it is not collected during the call. */
+  readonly kept: readonly unknown[];
 }
 
 /** The two libraries under comparison. */
@@ -317,7 +319,7 @@ export function runOnDevice(device: NativeRuntime, c: Case): Outcome {
     device.free(address);
   }
   for (const address of scratch === 0 ? tables : [scratch, ...tables]) device.free(address);
-  return { status, info: failure?.info ?? [0, 0, 0, 0], text: failure?.text ?? "", buffers };
+  return { status, info: failure?.info ?? [0, 0, 0, 0], text: failure?.text ?? "", buffers, kept: [] };
 }
 
 /** Runs a case on the C core. */
@@ -342,13 +344,7 @@ export function runOnCore(core: NativeLibrary, c: Case): Outcome {
   const run = core.statusFunction(c.kernel);
   if (run === undefined) throw new Error(`the core has no ${c.kernel}`);
   const status = run(args);
-  keepAlive(scratch, tables);
-  return { status, info: [], text: "", buffers: copies };
-}
-
-/** Native code holds addresses of these; a use after the call keeps them from being collected during it. */
-function keepAlive(...values: unknown[]): void {
-  if (values.length < 0) throw new Error("unreachable");
+  return { status, info: [], text: "", buffers: copies, kept: [scratch, ...tables] };
 }
 
 function close(a: number, b: number, buffer: Buffer): boolean {
