@@ -800,6 +800,33 @@ export const native_channel_shuffle: {
   (input: Tensor, groups: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.native_channel_shuffle as never;
 /**
+ * Cholesky factor.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.cholesky.html
+ */
+export const cholesky: {
+  (input: Tensor, options?: { upper?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, upper?: boolean, options?: { upper?: boolean; out?: Tensor | null }): Tensor;
+} = fn.cholesky as never;
+/**
+ * The inverse of A from its Cholesky factor.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.cholesky_inverse.html
+ */
+export const cholesky_inverse: {
+  (input: Tensor, options?: { upper?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, upper?: boolean, options?: { upper?: boolean; out?: Tensor | null }): Tensor;
+} = fn.cholesky_inverse as never;
+/**
+ * Solves A X = B from A's Cholesky factor.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.cholesky_solve.html
+ */
+export const cholesky_solve: {
+  (input: Tensor, input2: Tensor, options?: { upper?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, input2: Tensor, upper?: boolean, options?: { upper?: boolean; out?: Tensor | null }): Tensor;
+} = fn.cholesky_solve as never;
+/**
  * At most `chunks` equal parts along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.chunk.html
@@ -1115,6 +1142,14 @@ export const deg2rad_: {
 export const deg2rad: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.deg2rad as never;
+/**
+ * Determinant.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.det.html
+ */
+export const det: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.det as never;
 /**
  * The same values without their graph.
  *
@@ -1673,6 +1708,14 @@ export const gelu: {
   (input: Tensor, options?: { approximate?: string; out?: Tensor | null }): Tensor;
 } = fn.gelu as never;
 /**
+ * QR factorisation in LAPACK's form: reflectors and their factors.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.geqrf.html
+ */
+export const geqrf: {
+  (input: Tensor): [a: Tensor, tau: Tensor] & { readonly a: Tensor; readonly tau: Tensor };
+} = fn.geqrf as never;
+/**
  * Values of the input at grid points.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.grid_sampler.html
@@ -1819,6 +1862,19 @@ export const histogram: {
   (input: Tensor, bins?: number, options?: { bins?: number; range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): [hist: Tensor, bin_edges: Tensor] & { readonly hist: Tensor; readonly bin_edges: Tensor };
 } = fn.histogram as never;
 /**
+ * A histogram of points in several dimensions: `hist` and the list `bin_edges`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.histogramdd.html
+ */
+export const histogramdd: {
+  (input: Tensor, bins: readonly number[], options?: { range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): any;
+  (input: Tensor, bins: readonly number[], range?: readonly (number | PyFloat)[] | null, weight?: Tensor | null, density?: boolean, options?: { range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): any;
+  (input: Tensor, bins: number, options?: { range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): any;
+  (input: Tensor, bins: number, range?: readonly (number | PyFloat)[] | null, weight?: Tensor | null, density?: boolean, options?: { range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): any;
+  (input: Tensor, bins: readonly Tensor[], options?: { range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): any;
+  (input: Tensor, bins: readonly Tensor[], range?: readonly (number | PyFloat)[] | null, weight?: Tensor | null, density?: boolean, options?: { range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): any;
+} = fn.histogramdd as never;
+/**
  * Equal parts along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.hsplit.html
@@ -1929,6 +1985,14 @@ export const instance_norm: {
   (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, use_input_stats: boolean, momentum: number | PyFloat, eps: number | PyFloat, options?: { cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, use_input_stats: boolean, momentum: number | PyFloat, eps: number | PyFloat, cudnn_enabled?: boolean, options?: { cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
 } = fn.instance_norm as never;
+/**
+ * The inverse of a square matrix.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.inverse.html
+ */
+export const inverse: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.inverse as never;
 /**
  * Is |self - other| <= atol + rtol * |other|, elementwise?
  *
@@ -2202,6 +2266,14 @@ export const logaddexp2: {
 export const logcumsumexp: {
   (input: Tensor, dim: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.logcumsumexp as never;
+/**
+ * Logarithm of the determinant.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.logdet.html
+ */
+export const logdet: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.logdet as never;
 /** In-place form of `logical_and`. */
 export const logical_and_: {
   (input: Tensor, other: Tensor | Scalar): Tensor;
@@ -2369,6 +2441,22 @@ export const masked_select: {
 export const matmul: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.matmul as never;
+/**
+ * The matrix exponential.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.matrix_exp.html
+ */
+export const matrix_exp: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.matrix_exp as never;
+/**
+ * A matrix to an integer power.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.matrix_power.html
+ */
+export const matrix_power: {
+  (input: Tensor, n: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.matrix_power as never;
 /**
  * The maximum of all elements.
  *
@@ -2777,6 +2865,14 @@ export const ones_like: {
   (input: Tensor, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null }): Tensor;
 } = fn.ones_like as never;
 /**
+ * The product of Householder reflections.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.orgqr.html
+ */
+export const orgqr: {
+  (input: Tensor, input2: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.orgqr as never;
+/**
  * Outer product of two vectors.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.outer.html
@@ -2905,6 +3001,15 @@ export const put: {
   (input: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, index: Tensor, source: Tensor, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
 } = fn.put as never;
+/**
+ * QR factorisation.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.qr.html
+ */
+export const qr: {
+  (input: Tensor, options?: { some?: boolean }): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+  (input: Tensor, some?: boolean, options?: { some?: boolean }): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+} = fn.qr as never;
 /**
  * The quantiles of the elements, of all or along a dimension.
  *
@@ -3410,6 +3515,14 @@ export const slice_scatter: {
   (input: Tensor, src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
 } = fn.slice_scatter as never;
 /**
+ * Sign and log-magnitude of the determinant.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.slogdet.html
+ */
+export const slogdet: {
+  (input: Tensor): [sign: Tensor, logabsdet: Tensor] & { readonly sign: Tensor; readonly logabsdet: Tensor };
+} = fn.slogdet as never;
+/**
  * exp(x) / sum(exp(x)) along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.softmax.html
@@ -3756,6 +3869,15 @@ export const trapz: {
   (y: Tensor, x: Tensor, options?: { dim?: number; out?: Tensor | null }): Tensor;
   (y: Tensor, options?: { dx?: Scalar; dim?: number; out?: Tensor | null }): Tensor;
 } = fn.trapz as never;
+/**
+ * Solves a triangular system.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.triangular_solve.html
+ */
+export const triangular_solve: {
+  (input: Tensor, A: Tensor, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): [solution: Tensor, cloned_coefficient: Tensor] & { readonly solution: Tensor; readonly cloned_coefficient: Tensor };
+  (input: Tensor, A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): [solution: Tensor, cloned_coefficient: Tensor] & { readonly solution: Tensor; readonly cloned_coefficient: Tensor };
+} = fn.triangular_solve as never;
 /** In-place form of `tril`. */
 export const tril_: {
   (input: Tensor, options?: { diagonal?: number }): Tensor;

@@ -442,6 +442,27 @@ export interface TensorMethods extends TensorApi {
    */
   char(options?: { out?: Tensor | null }): Tensor;
   /**
+   * Cholesky factor.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.cholesky.html
+   */
+  cholesky(options?: { upper?: boolean; out?: Tensor | null }): Tensor;
+  cholesky(upper?: boolean, options?: { upper?: boolean; out?: Tensor | null }): Tensor;
+  /**
+   * The inverse of A from its Cholesky factor.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.cholesky_inverse.html
+   */
+  cholesky_inverse(options?: { upper?: boolean; out?: Tensor | null }): Tensor;
+  cholesky_inverse(upper?: boolean, options?: { upper?: boolean; out?: Tensor | null }): Tensor;
+  /**
+   * Solves A X = B from A's Cholesky factor.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.cholesky_solve.html
+   */
+  cholesky_solve(input2: Tensor, options?: { upper?: boolean; out?: Tensor | null }): Tensor;
+  cholesky_solve(input2: Tensor, upper?: boolean, options?: { upper?: boolean; out?: Tensor | null }): Tensor;
+  /**
    * At most `chunks` equal parts along a dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.chunk.html
@@ -615,6 +636,12 @@ export interface TensorMethods extends TensorApi {
   deg2rad(options?: { out?: Tensor | null }): Tensor;
   /** In-place form of `deg2rad`. */
   deg2rad_(): this;
+  /**
+   * Determinant.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.det.html
+   */
+  det(options?: { out?: Tensor | null }): Tensor;
   /**
    * The same values without their graph.
    *
@@ -969,6 +996,12 @@ export interface TensorMethods extends TensorApi {
    */
   geometric_(p: number | PyFloat, options?: { generator?: Generator | null }): Tensor;
   /**
+   * QR factorisation in LAPACK's form: reflectors and their factors.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.geqrf.html
+   */
+  geqrf(): [a: Tensor, tau: Tensor] & { readonly a: Tensor; readonly tau: Tensor };
+  /**
    * Elementwise `self > other`.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.gt.html
@@ -1114,6 +1147,12 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.int.html
    */
   int(options?: { out?: Tensor | null }): Tensor;
+  /**
+   * The inverse of a square matrix.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.inverse.html
+   */
+  inverse(options?: { out?: Tensor | null }): Tensor;
   /**
    * Is |self - other| <= atol + rtol * |other|, elementwise?
    *
@@ -1286,6 +1325,12 @@ export interface TensorMethods extends TensorApi {
    */
   logcumsumexp(dim: number, options?: { out?: Tensor | null }): Tensor;
   /**
+   * Logarithm of the determinant.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.logdet.html
+   */
+  logdet(options?: { out?: Tensor | null }): Tensor;
+  /**
    * Elementwise logical AND.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.logical_and.html
@@ -1417,6 +1462,18 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.matmul_batched.html
    */
   matmul_batched(other: Tensor, options?: { out?: Tensor | null }): Tensor;
+  /**
+   * The matrix exponential.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.matrix_exp.html
+   */
+  matrix_exp(options?: { out?: Tensor | null }): Tensor;
+  /**
+   * A matrix to an integer power.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.matrix_power.html
+   */
+  matrix_power(n: number, options?: { out?: Tensor | null }): Tensor;
   /**
    * The maximum of all elements.
    *
@@ -1683,6 +1740,12 @@ export interface TensorMethods extends TensorApi {
   normal_(options?: { mean?: number | PyFloat; std?: number | PyFloat; generator?: Generator | null }): Tensor;
   normal_(mean?: number | PyFloat, std?: number | PyFloat, options?: { mean?: number | PyFloat; std?: number | PyFloat; generator?: Generator | null }): Tensor;
   /**
+   * The product of Householder reflections.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.orgqr.html
+   */
+  orgqr(input2: Tensor, options?: { out?: Tensor | null }): Tensor;
+  /**
    * Outer product of two vectors.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.outer.html
@@ -1740,6 +1803,13 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `put`. */
   put_(index: Tensor, source: Tensor, options?: { accumulate?: boolean }): this;
   put_(index: Tensor, source: Tensor, accumulate?: boolean, options?: { accumulate?: boolean }): this;
+  /**
+   * QR factorisation.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.qr.html
+   */
+  qr(options?: { some?: boolean }): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+  qr(some?: boolean, options?: { some?: boolean }): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
   /**
    * The quantiles of the elements, of all or along a dimension.
    *
@@ -2044,6 +2114,12 @@ export interface TensorMethods extends TensorApi {
   slice_scatter(src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
   slice_scatter(src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
   /**
+   * Sign and log-magnitude of the determinant.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.slogdet.html
+   */
+  slogdet(): [sign: Tensor, logabsdet: Tensor] & { readonly sign: Tensor; readonly logabsdet: Tensor };
+  /**
    * exp(x) / sum(exp(x)) along a dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.softmax.html
@@ -2283,6 +2359,13 @@ export interface TensorMethods extends TensorApi {
   swapaxes_(dim0: number, dim1: number): this;
   /** In-place form of `swapdims`. */
   swapdims_(dim0: number, dim1: number): this;
+  /**
+   * Solves a triangular system.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.triangular_solve.html
+   */
+  triangular_solve(A: Tensor, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): [solution: Tensor, cloned_coefficient: Tensor] & { readonly solution: Tensor; readonly cloned_coefficient: Tensor };
+  triangular_solve(A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): [solution: Tensor, cloned_coefficient: Tensor] & { readonly solution: Tensor; readonly cloned_coefficient: Tensor };
   /**
    * The lower triangle of each matrix; the other elements become 0.
    *

@@ -1,31 +1,22 @@
 /**
- * Distinct elements, counts and histograms.
+ * Distinct elements, membership and repetition.
  *
  * @module
  */
-import { bfloat16, bool, type DType, float32, float64, int32, int64, Kind } from "../base/dtype.ts";
+import { bool, int32, int64, Kind } from "../base/dtype.ts";
 import { IndexError, RuntimeError } from "../base/errors.ts";
 import type { Scalar } from "../base/scalar.ts";
-import { sameSizes, shapeText } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
-import { emptyTensor, packed, packedAs } from "../dispatch/iterator.ts";
+import { emptyTensor, packed } from "../dispatch/iterator.ts";
 import { begin, kernel } from "../dispatch/launch.ts";
 import { op, type Row, type Table } from "../dispatch/op.ts";
 import { resultType } from "../dispatch/promotion.ts";
 import { wrapDim } from "../dispatch/reduction.ts";
 import { Tensor } from "../tensor.ts";
-import { cxxName, streamed } from "./random_fill.ts";
+import { refuse } from "./refuse.ts";
 
 const UNIQUE = kernel("tc_unique");
 const UNIQUE_ROWS = kernel("tc_unique_rows");
-const BINCOUNT = kernel("tc_bincount");
-const HISTC = kernel("tc_histc");
-
-function refuse(name: string, d: DType): never {
-  throw new RuntimeError(`"${name}" not implemented for '${d.scalarName}'`);
-}
-
-// ---- unique --------------------------------------------------------------------------------------------------------
 
 type Unique = [values: Tensor, inverse: Tensor, counts: Tensor];
 
@@ -106,148 +97,6 @@ function asked(all: Unique, inverse: boolean, counts: boolean): Tensor | Tensor[
   if (!inverse && !counts) return all[0];
   return [all[0], ...(inverse ? [all[1]] : []), ...(counts ? [all[2]] : [])];
 }
-
-// ---- histograms ----------------------------------------------------------------------------------------------------
-
-function bincount(self: Tensor, weights: Tensor | null, minlength: number): Tensor {
-  if (minlength < 0) throw new RuntimeError("minlength should be >= 0");
-  if (self.dtype.kind !== Kind.int) refuse("bincount_cpu", self.dtype);
-  if (self.sizes.length === 1 && self.count === 0) return self.new_zeros([minlength], { dtype: int64 });
-  if (self.sizes.length !== 1 || self.min().item() < 0) {
-    throw new RuntimeError("bincount only supports 1-d non-negative integral inputs.");
-  }
-  if (weights !== null && !(weights.sizes.length === 1 && weights.count === self.count)) {
-    throw new RuntimeError("weights should be 1-d and have the same length as input");
-  }
-  const backend = self.storage.backend;
-  const bins = Math.max(Number(self.max().item()) + 1, minlength);
-  const dtype = weights === null ? int64 : weights.dtype === float32 ? float32 : float64;
-  const out = emptyTensor([bins], dtype, backend);
-  const w = weights === null ? null : packedAs(weights, dtype);
-  begin(BINCOUNT, backend).i(self.dtype.code).i(dtype.code).p(packed(self)).p(w).p(out).i(self.count).i(bins)
-    .run();
-  return out;
-}
-
-const isReal = (d: DType): boolean => d === float32 || d === float64;
-
-/** The smallest and the largest element, which are where a histogram without a range begins and ends. */
-function extent(self: Tensor): [number, number] {
-  return [Number(self.min().item()), Number(self.max().item())];
-}
-
-const isFiniteRange = (low: number, high: number): boolean => Number.isFinite(low) && Number.isFinite(high);
-const rangeText = (low: number, high: number): string => `[${streamed(low)}, ${streamed(high)}]`;
-
-function histc(self: Tensor, bins: number, min: number, max: number): Tensor {
-  if (self.dtype === bfloat16) return histc(self.to(float32), bins, min, max).to(bfloat16);
-  if (!isReal(self.dtype)) refuse("histogram_cpu", self.dtype);
-  if (bins <= 0) {
-    throw new RuntimeError(`torch.histogram(): bins must be > 0, but got ${bins} for dimension 0`);
-  }
-  const backend = self.storage.backend;
-  const out = emptyTensor([bins], self.dtype, backend);
-  if (!backend.hasData) return out;
-  let [low, high] = min === max && self.count > 0 ? extent(self) : [min, max];
-  if (!isFiniteRange(low, high)) {
-    throw new RuntimeError(`torch.histc: range of ${rangeText(low, high)} is not finite`);
-  }
-  if (low > high) throw new RuntimeError("torch.histc: max must be larger than min");
-  if (low === high) {
-    low -= 1;
-    high += 1;
-  }
-  begin(HISTC, backend).i(self.dtype.code).p(packed(self)).p(null).p(out).i(self.count).i(bins).d(low).d(high)
-    .run();
-  return out;
-}
-
-function checkHistogram(self: Tensor, edges: Tensor | null, bins: number, weight: Tensor | null): void {
-  const fail = (text: string): never => {
-    throw new RuntimeError(`torch.histogramdd: ${text}`);
-  };
-  const name = (d: DType): string => d === int64 ? "long int" : cxxName(d);
-  if (edges !== null) {
-    if (edges.dtype !== self.dtype) {
-      fail(
-        `input tensor and bins tensors should have the same dtype, but got input with dtype ${
-          name(self.dtype)
-        } and bins for dimension 0 with dtype ${name(edges.dtype)}`,
-      );
-    }
-    if (edges.sizes.length !== 1) {
-      fail(
-        `bins tensor should have one dimension, but got ${edges.sizes.length} dimensions in the bins tensor for dimension 0`,
-      );
-    }
-    if (edges.count === 0) {
-      fail(
-        "bins tensor should have at least 1 element, but got 0 elements in the bins tensor for dimension 0",
-      );
-    }
-  }
-  if (weight !== null) {
-    if (weight.dtype !== self.dtype) {
-      fail(
-        `if weight tensor is provided, input tensor and weight tensor should have the same dtype, but got input(${
-          name(self.dtype)
-        }), and weight(${name(weight.dtype)})`,
-      );
-    }
-    if (!sameSizes(weight.sizes, self.sizes)) {
-      fail(
-        `if weight tensor is provided it should have the same shape as the input tensor excluding its innermost dimension, but got input with shape ${
-          shapeText([self.count, 1])
-        } and weight with shape ${shapeText([weight.count])}`,
-      );
-    }
-  }
-  if (bins <= 0) {
-    throw new RuntimeError(`torch.histogram(): bins must be > 0, but got ${bins} for dimension 0`);
-  }
-  if (!isReal(self.dtype)) refuse("histogramdd", self.dtype);
-}
-
-/** `bins` equal steps over `range`, or over the elements. */
-function equalEdges(self: Tensor, bins: number, range: readonly number[] | null): Tensor {
-  if (range !== null && range.length !== 2) {
-    throw new RuntimeError(
-      `torch.histogramdd: for a 1-dimensional histogram range should have 2 elements, but got ${range.length}`,
-    );
-  }
-  let [low, high] = range === null ? self.count === 0 ? [0, 1] : extent(self) : range as [number, number];
-  if (!isFiniteRange(low, high)) {
-    throw new RuntimeError(`torch.histogramdd: dimension 0's range ${rangeText(low, high)} is not finite`);
-  }
-  if (low > high) {
-    throw new RuntimeError(
-      `torch.histogramdd: min should not exceed max, but got min ${streamed(low)} max ${
-        streamed(high)
-      } for dimension 0`,
-    );
-  }
-  if (low === high) {
-    low -= 0.5;
-    high += 0.5;
-  }
-  return fn.linspace!(low, high, bins + 1, { dtype: self.dtype, device: self.device });
-}
-
-/** Counts of the elements between edges; the last bin holds its right edge too. */
-function histogram(self: Tensor, edges: Tensor, weight: Tensor | null, density: boolean): [Tensor, Tensor] {
-  const bins = edges.count - 1;
-  const x = self.reshape([-1]);
-  const first = edges.select(0, 0), last = edges.select(0, bins);
-  const inside = x.ge(first).logical_and(x.le(last));
-  const bin = fn.searchsorted!(edges, x, { right: true }).sub(1).clamp_max(bins - 1);
-  // What lies outside goes to a bin of its own, which is cut off.
-  const placed = bin.where(inside, bin.new_full([], bins));
-  const counted = placed.bincount(weight === null ? null : weight.reshape([-1]), bins + 1);
-  const hist = counted.narrow(0, 0, bins).to(self.dtype).contiguous();
-  return [density ? hist.div(hist.sum()).div(edges.diff()) : hist.clone(), edges];
-}
-
-// ---- others --------------------------------------------------------------------------------------------------------
 
 /** Is each element one of the tests? Looks it up in the sorted tests. */
 function isin(elements: Tensor | Scalar, tests: Tensor | Scalar, invert: boolean): Tensor {
@@ -362,45 +211,6 @@ export const counting: Table = {
       composite: (self: Tensor, inverse: boolean, counts: boolean, dim: number | null) =>
         asked(fn._unique_consecutive!(self, inverse, counts, dim), inverse, counts),
       doc: "The first of each run; on request where each element went and how long the runs were.",
-    }),
-  ],
-  bincount: [op({
-    schema: "bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor",
-    impl: bincount,
-    doc: "How often each integer occurs, or the sum of its weights.",
-  })],
-  histc: [op({
-    schema: "histc(Tensor self, int bins=100, float min=0, float max=0) -> Tensor",
-    impl: histc,
-    doc:
-      "Counts of the elements in equal steps between `min` and `max`, or between the smallest and the largest.",
-  })],
-  histogram: [
-    op({
-      schema:
-        "histogram(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)",
-      impl: (self: Tensor, bins: Tensor, weight: Tensor | null, density: boolean) => {
-        checkHistogram(self, bins, bins.count - 1, weight);
-        return histogram(self, bins.clone(), weight, density);
-      },
-      derivative: { self: "notImplemented", bins: "notImplemented", weight: "notImplemented" },
-      doc: "Counts of the elements between the given edges.",
-    }),
-    op({
-      schema:
-        "histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)",
-      impl: (
-        self: Tensor,
-        bins: number,
-        range: readonly number[] | null,
-        weight: Tensor | null,
-        density: boolean,
-      ) => {
-        checkHistogram(self, null, bins, weight);
-        return histogram(self, equalEdges(self, bins, range), weight, density);
-      },
-      derivative: { self: "notImplemented", weight: "notImplemented" },
-      doc: "Counts of the elements in equal steps.",
     }),
   ],
   isin: [

@@ -18,6 +18,7 @@ import type { Tensor } from "../tensor.ts";
 import { copyInto } from "./copy.ts";
 import { withParams } from "./elementwise.ts";
 import { fillRandom, onCpu, onDeviceOf, stateOf, streamed } from "./random_fill.ts";
+import { refuse } from "./refuse.ts";
 import { deliver } from "./updating.ts";
 
 const DROPOUT = kernel("tc_dropout");
@@ -38,7 +39,7 @@ function checkDtype(self: Tensor): void {
     );
   }
   if (self.dtype.kind === Kind.complex) {
-    throw new RuntimeError(`"bernoulli_scalar_cpu_" not implemented for '${self.dtype.scalarName}'`);
+    refuse("bernoulli_scalar_cpu_", self.dtype);
   }
 }
 
@@ -133,7 +134,7 @@ function rrelu(
   }
   if (!training) return withParams("leaky_relu", self, [(lo + hi) / 2]);
   if (self.dtype.kind !== Kind.float) {
-    throw new RuntimeError(`"rrelu_with_noise_out_cpu" not implemented for '${self.dtype.scalarName}'`);
+    refuse("rrelu_with_noise_out_cpu", self.dtype);
   }
   if (lo > hi) throw new RuntimeError("Lower bound should be less than or equal to the upper bound");
   const backend = self.storage.backend;

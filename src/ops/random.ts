@@ -29,6 +29,7 @@ import {
   uniform_,
   zeros,
 } from "./random_inplace.ts";
+import { refuse } from "./refuse.ts";
 
 const POISSON = kernel("tc_poisson");
 const BINOMIAL = kernel("tc_binomial");
@@ -100,7 +101,7 @@ function randperm(
   const count = Number(n);
   const t = filled([count], null, d, backendOf(device), false);
   if (d.kind === Kind.complex || d.name === "bool") {
-    throw new RuntimeError(`"randperm" not implemented for '${d.scalarName}'`);
+    refuse("randperm", d);
   }
   const wrong = outsideInts(d, count);
   if (wrong !== null) throw new RuntimeError(wrong);

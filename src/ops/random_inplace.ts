@@ -23,6 +23,7 @@ import {
   stateOf,
   streamed,
 } from "./random_fill.ts";
+import { refuse } from "./refuse.ts";
 
 const BERNOULLI_EACH = kernel("tc_bernoulli_each");
 
@@ -35,9 +36,7 @@ export function needFloat(dtype: DType, kernelName: string): void {
 }
 
 export function refuseComplex(dtype: DType, kernelName: string): void {
-  if (dtype.kind === Kind.complex) {
-    throw new RuntimeError(`"${kernelName}" not implemented for '${dtype.scalarName}'`);
-  }
+  if (dtype.kind === Kind.complex) refuse(kernelName, dtype);
 }
 
 /** A value that the kernel refused, in PyTorch's words. */
@@ -138,9 +137,7 @@ const fill = (
       const b = rest.length > 1 ? rest[0] as number : 0;
       const wrong = check(a, b);
       if (wrong !== null) throw new RuntimeError(wrong);
-      if (!allowed(self.dtype)) {
-        throw new RuntimeError(`"${name}" not implemented for '${self.dtype.scalarName}'`);
-      }
+      if (!allowed(self.dtype)) refuse(name, self.dtype);
       fillRandom(self, rest.at(-1) as Gen, draw(a, b));
     },
     doc,

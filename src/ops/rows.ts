@@ -15,6 +15,7 @@ import { splitAround, wrapDim } from "../dispatch/reduction.ts";
 import { Tensor } from "../tensor.ts";
 import { checkedIndex, numberSlots } from "./index_launch.ts";
 import { reduceBackward } from "./reduce_backward.ts";
+import { refuse } from "./refuse.ts";
 import { updatePacked } from "./updating.ts";
 
 const INDEX_SELECT = kernel("tc_index_select");
@@ -271,7 +272,7 @@ function indexReduce(
   warnOnce("UserWarning", "index_reduce() is in beta and the API may change at any time.");
   const d = wrapDim(dim, self.sizes.length);
   checkIndexFunc("index_reduce", self, d, index, source);
-  if (self.dtype.kind === Kind.bool) throw new RuntimeError(`"index_func_" not implemented for 'Bool'`);
+  if (self.dtype.kind === Kind.bool) refuse("index_func_", self.dtype);
   const rows = asRows(self, d, index.count, source);
   return updateRows(self, d, index, rows, { op, includeSelf }, rangeInSelf);
 }

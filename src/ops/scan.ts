@@ -14,6 +14,7 @@ import { type Ctx, op, type Row, type Table } from "../dispatch/op.ts";
 import { splitAround, wrapDim } from "../dispatch/reduction.ts";
 import type { Tensor } from "../tensor.ts";
 import { largestFinite } from "./arithmetic.ts";
+import { refuse } from "./refuse.ts";
 import { takeTarget } from "./updating.ts";
 
 const SCAN = kernel("tc_scan");
@@ -31,10 +32,6 @@ function scan(op: number, x: Tensor, dim: number, dtype: DType, indices: Tensor 
     .i(n)
     .i(inner * parts).run();
   return out;
-}
-
-function refuse(name: string, d: DType): never {
-  throw new RuntimeError(`"${name}" not implemented for '${d.scalarName}'`);
 }
 
 /** cumsum and cumprod: integers become int64 unless a dtype is asked for or the result goes into `self`. */

@@ -17,6 +17,7 @@ import { target } from "../dispatch/target.ts";
 import { alias, Tensor } from "../tensor.ts";
 import { checkedIndex, numberSlots } from "./index_launch.ts";
 import { reduceBackward } from "./reduce_backward.ts";
+import { refuse } from "./refuse.ts";
 import { realParts, updatePacked, writable } from "./updating.ts";
 
 const GATHER = kernel("tc_gather");
@@ -197,7 +198,7 @@ function scatterReduce(
     throw new RuntimeError("reduce argument must be either sum, prod, mean, amax or amin.");
   }
   if (op === SCATTER_OP.MEAN && self.dtype.kind === Kind.bool) {
-    throw new RuntimeError(`"scatter_gather_tensor_cpu_reduce_mean" not implemented for 'Bool'`);
+    refuse("scatter_gather_tensor_cpu_reduce_mean", self.dtype);
   }
   return scatter(op, self, dim, index, src, includeSelf);
 }

@@ -10,6 +10,7 @@ import { fn } from "../dispatch/functions.ts";
 import { op, type Table } from "../dispatch/op.ts";
 import { wrapDim } from "../dispatch/reduction.ts";
 import type { Tensor } from "../tensor.ts";
+import { refuse } from "./refuse.ts";
 
 /** What an empty segment without an initial value gives; a mean of nothing is NaN. */
 const EMPTY: Readonly<Record<string, number>> = { sum: 0, mean: NaN, prod: 1, max: -Infinity, min: Infinity };
@@ -40,7 +41,7 @@ function check(
     fail(`Expected axis to be the last dimension of ${name} but got ${axis}.`);
   }
   if (data.dtype.kind !== Kind.float) {
-    throw new RuntimeError(`"_segment_reduce_cpu" not implemented for '${data.dtype.scalarName}'`);
+    refuse("_segment_reduce_cpu", data.dtype);
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type DType, float32, float64, int32, int64, Kind } from "../base/dtype.ts";
+import { float32, float64, int32, int64, Kind } from "../base/dtype.ts";
 import { IndexError, RuntimeError } from "../base/errors.ts";
 import type { Scalar } from "../base/scalar.ts";
 import { numelOf, sameSizes, shapeText } from "../base/size.ts";
@@ -17,6 +17,7 @@ import type { Kernel } from "../base/backend.ts";
 import { Tensor } from "../tensor.ts";
 import { streamed } from "./random_fill.ts";
 import { valueSelectingBackward } from "./reduction.ts";
+import { refuse } from "./refuse.ts";
 
 const SORT = kernel("tc_sort");
 const TOPK = kernel("tc_topk");
@@ -26,10 +27,6 @@ const MODE = kernel("tc_mode");
 const SEARCHSORTED = kernel("tc_searchsorted");
 
 type Pair = [values: Tensor, indices: Tensor];
-
-function refuse(name: string, d: DType): never {
-  throw new RuntimeError(`"${name}" not implemented for '${d.scalarName}'`);
-}
 
 function sort(self: Tensor, dim: number, descending: boolean): Pair {
   const d = wrapDim(dim, self.sizes.length);

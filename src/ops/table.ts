@@ -15,7 +15,9 @@ import { counting } from "./counting.ts";
 import { creation } from "./creation.ts";
 import { dropouts } from "./dropout.ts";
 import { embeddings } from "./embedding.ts";
+import { histograms } from "./histogram.ts";
 import { indexing } from "./indexing.ts";
+import { linearAlgebra } from "./linalg.ts";
 import { math } from "./math.ts";
 import { matmuls } from "./matmul.ts";
 import { normalizations } from "./normalization.ts";
@@ -53,6 +55,7 @@ const families: readonly Table[] = [
   pooling,
   normalizations,
   counting,
+  histograms,
   dropouts,
   embeddings,
   randoms,
@@ -62,6 +65,7 @@ const families: readonly Table[] = [
   resampling,
   sequences,
   composites,
+  linearAlgebra,
   scans,
   scatters,
   segments,

@@ -13,6 +13,7 @@ import { op, type Row, type Table } from "../dispatch/op.ts";
 import { wrapDim } from "../dispatch/reduction.ts";
 import type { Tensor } from "../tensor.ts";
 import { writeDoubles } from "./creation.ts";
+import { refuse } from "./refuse.ts";
 import { takeTarget } from "./updating.ts";
 
 const TRI = kernel("tc_tri");
@@ -70,7 +71,7 @@ function indices(
   if (cols < 0) throw new RuntimeError(`col must be non-negative, got${cols}`);
   const d = dtype ?? int64;
   if (d.kind !== Kind.int) {
-    throw new RuntimeError(`"${upper ? "triu" : "tril"}_indices" not implemented for '${d.scalarName}'`);
+    refuse(`${upper ? "triu" : "tril"}_indices`, d);
   }
   const at: number[] = [], columns: number[] = [];
   for (let r = 0; r < rows; r++) {
