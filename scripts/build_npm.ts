@@ -22,7 +22,7 @@ export function buildPackage(out: string): void {
   try {
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
     execFileSync("node", [tsc, "-p", join(root, "tsconfig.build.json"), "--outDir", fresh], {
-      stdio: "inherit",
+      stdio: ["ignore", 2, 2],
     });
     for (const folder of COPIED) {
       if (existsSync(join(root, folder))) {

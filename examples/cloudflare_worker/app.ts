@@ -2,11 +2,14 @@
 import * as torch from "tstorch/edge";
 import { decodePng } from "./png.ts";
 
-const { nn } = torch;
+const { nn } = torch, { max_pool2d } = nn.functional;
 const SIDE = 28, PIXELS = SIDE * SIDE, MOST_DIGITS = 1000;
 
-/** The network of train_mnist.ts (`--model mlp`), as wide as the saved weights are. */
-class Net extends nn.Module {
+type State = Map<string, torch.Tensor>;
+const width = (state: State, layer: string): number => state.get(`${layer}.weight`)!.shape[0]!;
+
+/** The network of `train_mnist.ts --model mlp`, as wide as the saved weights are. */
+class MLP extends nn.Module {
   fc1: InstanceType<typeof nn.Linear>;
   fc2: InstanceType<typeof nn.Linear>;
 
@@ -17,17 +20,44 @@ class Net extends nn.Module {
   }
 
   override forward(x: torch.Tensor): torch.Tensor {
-    return this.fc2(this.fc1(x).relu());
+    return this.fc2(this.fc1(x.flatten(1)).relu());
   }
 }
 
-type State = Map<string, torch.Tensor>;
+/** The network of `train_mnist.ts --model cnn`, as wide as the saved weights are. */
+export class CNN extends nn.Module {
+  conv1: InstanceType<typeof nn.Conv2d>;
+  conv2: InstanceType<typeof nn.Conv2d>;
+  fc1: InstanceType<typeof nn.Linear>;
+  fc2: InstanceType<typeof nn.Linear>;
+
+  constructor(channels1: number, channels2: number, hidden: number) {
+    super();
+    this.conv1 = new nn.Conv2d(1, channels1, 3, { padding: 1 });
+    this.conv2 = new nn.Conv2d(channels1, channels2, 3, { padding: 1 });
+    this.fc1 = new nn.Linear(channels2 * PIXELS / 16, hidden);
+    this.fc2 = new nn.Linear(hidden, 10);
+  }
+
+  override forward(x: torch.Tensor): torch.Tensor {
+    x = max_pool2d(this.conv1(x).relu(), 2);
+    x = max_pool2d(this.conv2(x).relu(), 2);
+    return this.fc2(this.fc1(x.flatten(1)).relu());
+  }
+}
+
+/** Pictures of bytes, 784 a digit, as the networks want them: (N, 1, 28, 28), from -1 to 1. */
+export function prepare(pictures: torch.Tensor): torch.Tensor {
+  return pictures.view(-1, 1, SIDE, SIDE).to(torch.float32).div(255).sub(0.5).div(0.5);
+}
 
 /** A network from the bytes of a .pth file: a state_dict, or a checkpoint of train_mnist.ts. */
-export function loadModel(bytes: ArrayBuffer): Net {
+export function loadModel(bytes: ArrayBuffer): torch.nn.Module {
   const saved = torch.load<State | { model_state_dict: State }>(new Uint8Array(bytes));
   const state = saved instanceof Map ? saved : saved.model_state_dict;
-  const net = new Net(state.get("fc1.weight")!.shape[0]!);
+  const net = state.has("conv1.weight")
+    ? new CNN(width(state, "conv1"), width(state, "conv2"), width(state, "fc1"))
+    : new MLP(width(state, "fc1"));
   net.load_state_dict(state);
   return net.eval();
 }
@@ -40,11 +70,10 @@ export interface Answer {
 }
 
 /** Pictures as bytes, one after the other, white (255) on black, into answers. */
-export function classify(net: Net, pictures: Uint8Array): Answer[] {
+export function classify(net: torch.nn.Module, pictures: Uint8Array): Answer[] {
   return torch.scope(() =>
     torch.no_grad(() => {
-      const x = torch.tensor(pictures).view(-1, PIXELS).to(torch.float32).div(255).sub(0.5).div(0.5);
-      const rows = net(x).softmax(1).tolist() as number[][];
+      const rows = net.call(prepare(torch.tensor(pictures))).softmax(1).tolist() as number[][];
       return rows.map((probabilities) => ({
         digit: probabilities.indexOf(Math.max(...probabilities)),
         probabilities,
@@ -119,7 +148,7 @@ function fromJson(text: string): Uint8Array {
 const json = (value: unknown, status = 200): Response => Response.json(value, { status });
 
 /** Answers a request. */
-export async function respond(net: Net, request: Request): Promise<Response> {
+export async function respond(net: torch.nn.Module, request: Request): Promise<Response> {
   try {
     if (request.method === "GET") {
       return new Response("POST a digit of 28x28 pixels: bytes, JSON or PNG, white on black.\n");

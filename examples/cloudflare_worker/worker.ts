@@ -7,8 +7,9 @@ import { init } from "tstorch/edge";
 import { loadModel, respond } from "./app.ts";
 
 init(wasm as WebAssembly.Module);
-const net = loadModel(model as ArrayBuffer);
+// At the first request: a network draws its first weights, and Workers give no random numbers before one.
+let net: ReturnType<typeof loadModel> | undefined;
 
 export default {
-  fetch: (request: Request): Promise<Response> => respond(net, request),
+  fetch: (request: Request): Promise<Response> => respond(net ??= loadModel(model as ArrayBuffer), request),
 };

@@ -6,7 +6,7 @@
 import { Allocator } from "../base/allocator.ts";
 import type { Backend, Kernel } from "../base/backend.ts";
 import { CPU } from "../base/device.ts";
-import { internalError } from "../base/errors.ts";
+import { internalError, RuntimeError } from "../base/errors.ts";
 import type { Core } from "../../wasm/core.ts";
 
 /** The heap grows by at least this much, and by at least an eighth. */
@@ -38,8 +38,14 @@ class WasmBackend implements Backend {
     this.argDoubles = new Float64Array(buffer, core.argBase, core.argBytes / 8);
   }
 
+  /** The core; nothing can be computed without. */
+  get #loaded(): Core {
+    if (this.core !== null) return this.core;
+    throw new RuntimeError("tstorch has not been started: call init(module) of tstorch/edge before anything else");
+  }
+
   grow(bytes: number): boolean {
-    const core = this.core!;
+    const core = this.#loaded;
     const before = core.byteLength;
     // A little more than asked for: the block must fit after rounding to a bin.
     const needed = bytes + (bytes >> 3) + 65536;
@@ -75,10 +81,7 @@ class WasmBackend implements Backend {
   }
 
   #resolve(kernel: Kernel): (args: number) => number {
-    if (this.core === null) {
-      throw internalError("the wasm core is not loaded: import tstorch from its main entry, or call init()");
-    }
-    const f = this.core.exports[kernel.name];
+    const f = this.#loaded.exports[kernel.name];
     if (f === undefined) throw internalError(`the wasm core has no kernel ${kernel.name}`);
     return kernel.wasm = f as unknown as (args: number) => number;
   }

@@ -1,0 +1,76 @@
+/** Runs a Worker of examples/ in Cloudflare's runtime, on a free port of this machine. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+
+export const root: string = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+
+/** The program itself: `node_modules/.bin/workerd` is a script that waits for it, which a signal would not reach. */
+const binary = (): string => {
+  const require = createRequire(import.meta.url);
+  return (require("workerd") as { default: string }).default;
+};
+
+export class RunningWorker {
+  readonly url: string;
+  readonly #child: ChildProcess;
+  #output = "";
+
+  private constructor(child: ChildProcess, port: number) {
+    this.#child = child;
+    this.url = `http://127.0.0.1:${port}/`;
+  }
+
+  /** Serves a folder that has a config.capnp with one socket named http. */
+  static async start(folder: string): Promise<RunningWorker> {
+    const child = spawn(
+      binary(),
+      ["serve", "config.capnp", "--socket-addr=http=127.0.0.1:0", "--control-fd=3"],
+      { cwd: folder, stdio: ["ignore", "pipe", "pipe", "pipe"] },
+    );
+    let output = "", worker: RunningWorker | undefined;
+    const hear = (data: unknown): void => {
+      output += String(data);
+      if (worker !== undefined) worker.#output = output;
+    };
+    child.stdout!.on("data", hear);
+    child.stderr!.on("data", hear);
+    const control = child.stdio[3] as Readable;
+    const port = await new Promise<number>((resolve, reject) => {
+      let text = "";
+      control.on("data", (data) => {
+        text += String(data);
+        for (const line of text.split("\n").slice(0, -1)) {
+          const message = JSON.parse(line) as { event: string; port?: number };
+          if (message.event === "listen" && message.port !== undefined) resolve(message.port);
+        }
+      });
+      child.on("error", reject);
+      child.on("exit", (code) => reject(new Error(`workerd ended with ${code}:\n${output}`)));
+    });
+    worker = new RunningWorker(child, port);
+    worker.#output = output;
+    return worker;
+  }
+
+  /** What it has printed: nothing, if all is well. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** The most memory that the whole process has had so far, in MB (10^6 bytes); Linux only. */
+  get peakMegabytes(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, "utf8");
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) * 1024 / 1e6;
+  }
+
+  async stop(): Promise<void> {
+    const ended = once(this.#child, "exit");
+    this.#child.kill();
+    await ended;
+  }
+}
