@@ -12,6 +12,22 @@ import type { Tensor } from "../tensor.ts";
 import "../ops/table.ts";
 
 /**
+ * Cholesky factor of a positive definite matrix.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.cholesky.html
+ */
+export const cholesky: {
+  (input: Tensor, options?: { upper?: boolean; out?: Tensor | null }): Tensor;
+} = fn.linalg_cholesky as never;
+/**
+ * Cholesky factor; info tells matrices that are not positive definite.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.cholesky_ex.html
+ */
+export const cholesky_ex: {
+  (input: Tensor, options?: { upper?: boolean; check_errors?: boolean }): [L: Tensor, info: Tensor] & { readonly L: Tensor; readonly info: Tensor };
+} = fn.linalg_cholesky_ex as never;
+/**
  * Cross product of 3-vectors along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.cross.html
@@ -19,6 +35,148 @@ import "../ops/table.ts";
 export const cross: {
   (input: Tensor, other: Tensor, options?: { dim?: number; out?: Tensor | null }): Tensor;
 } = fn.linalg_cross as never;
+/**
+ * Determinant.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.det.html
+ */
+export const det: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.linalg_det as never;
+/**
+ * The product of Householder reflections.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.householder_product.html
+ */
+export const householder_product: {
+  (input: Tensor, tau: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.linalg_householder_product as never;
+/**
+ * The inverse of a square matrix.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.inv.html
+ */
+export const inv: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.linalg_inv as never;
+/**
+ * The inverse; info tells singular matrices.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.inv_ex.html
+ */
+export const inv_ex: {
+  (input: Tensor, options?: { check_errors?: boolean }): [inverse: Tensor, info: Tensor] & { readonly inverse: Tensor; readonly info: Tensor };
+} = fn.linalg_inv_ex as never;
+/**
+ * LU factors and pivots.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.lu_factor.html
+ */
+export const lu_factor: {
+  (input: Tensor, options?: { pivot?: boolean }): [LU: Tensor, pivots: Tensor] & { readonly LU: Tensor; readonly pivots: Tensor };
+} = fn.linalg_lu_factor as never;
+/**
+ * LU factors, pivots and LAPACK's info.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.lu_factor_ex.html
+ */
+export const lu_factor_ex: {
+  (input: Tensor, options?: { pivot?: boolean; check_errors?: boolean }): [LU: Tensor, pivots: Tensor, info: Tensor] & { readonly LU: Tensor; readonly pivots: Tensor; readonly info: Tensor };
+} = fn.linalg_lu_factor_ex as never;
+/**
+ * The matrix exponential.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_exp.html
+ */
+export const matrix_exp: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.linalg_matrix_exp as never;
+/**
+ * A matrix norm.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_norm.html
+ */
+export const matrix_norm: {
+  (input: Tensor, ord: Scalar, options?: { dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, ord: Scalar, dim?: readonly number[], keepdim?: boolean, options?: { dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, options?: { ord?: string; dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, ord?: string, dim?: readonly number[], keepdim?: boolean, options?: { ord?: string; dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+} = fn.linalg_matrix_norm as never;
+/**
+ * A matrix to an integer power.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_power.html
+ */
+export const matrix_power: {
+  (input: Tensor, n: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.linalg_matrix_power as never;
+/**
+ * The product of several matrices in the cheapest order.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.multi_dot.html
+ */
+export const multi_dot: {
+  (tensors: readonly Tensor[], options?: { out?: Tensor | null }): Tensor;
+} = fn.linalg_multi_dot as never;
+/**
+ * A vector or matrix norm.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.norm.html
+ */
+export const norm: {
+  (input: Tensor, options?: { ord?: unknown; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, ord?: unknown, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { ord?: unknown; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+} = fn.linalg_norm as never;
+/**
+ * QR factorisation by Householder reflections.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.qr.html
+ */
+export const qr: {
+  (input: Tensor, options?: { mode?: string }): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+  (input: Tensor, mode?: string, options?: { mode?: string }): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+} = fn.linalg_qr as never;
+/**
+ * Sign and logarithm of the determinant's magnitude.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.slogdet.html
+ */
+export const slogdet: {
+  (input: Tensor): [sign: Tensor, logabsdet: Tensor] & { readonly sign: Tensor; readonly logabsdet: Tensor };
+} = fn.linalg_slogdet as never;
+/**
+ * Solves A X = B.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.solve.html
+ */
+export const solve: {
+  (input: Tensor, B: Tensor, options?: { left?: boolean; out?: Tensor | null }): Tensor;
+} = fn.linalg_solve as never;
+/**
+ * Solves A X = B; info tells singular matrices.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.solve_ex.html
+ */
+export const solve_ex: {
+  (input: Tensor, B: Tensor, options?: { left?: boolean; check_errors?: boolean }): [result: Tensor, info: Tensor] & { readonly result: Tensor; readonly info: Tensor };
+} = fn.linalg_solve_ex as never;
+/**
+ * Solves a triangular system.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.solve_triangular.html
+ */
+export const solve_triangular: {
+  (input: Tensor, B: Tensor, options?: { upper?: boolean; left?: boolean; unitriangular?: boolean; out?: Tensor | null }): Tensor;
+} = fn.linalg_solve_triangular as never;
+/**
+ * The inverse of a tensor seen as a matrix.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.tensorinv.html
+ */
+export const tensorinv: {
+  (input: Tensor, options?: { ind?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, ind?: number, options?: { ind?: number; out?: Tensor | null }): Tensor;
+} = fn.linalg_tensorinv as never;
 /**
  * Dot products of vectors along a dimension.
  *

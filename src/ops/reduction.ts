@@ -493,7 +493,7 @@ export const reductions: Table = {
   norm: [op({
     schema: "norm(Tensor self, Any p=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
     composite: (self: Tensor, p: Scalar | string | null, dim: Dims, keepdim: boolean, dtype: DType | null) => {
-      if (p === "nuc") return self.linalg_nuclear_norm(dim, keepdim);
+      if (p === "nuc") return fn.linalg_matrix_norm!(self, "nuc", dim ?? [-2, -1], keepdim);
       if (typeof p === "string" && p !== "fro" && p !== "inf" && p !== "-inf") {
         throw new RuntimeError(`only valid string values are 'fro' and 'nuc', found: ${p}`);
       }
