@@ -4064,6 +4064,22 @@ export const vdot: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.vdot as never;
 /**
+ * A last dimension of size 2 as real and imaginary part.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.view_as_complex.html
+ */
+export const view_as_complex: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.view_as_complex as never;
+/**
+ * The real and imaginary parts as a last dimension of size 2.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.view_as_real.html
+ */
+export const view_as_real: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.view_as_real as never;
+/**
  * Equal parts along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.vsplit.html

@@ -445,8 +445,9 @@ export const composites: Table = {
       const special = x.eq(0).logical_or(x.isfinite().logical_not());
       e = e.masked_fill(special, 0);
       const scaled = size.mul(e.neg().exp2());
-      const low = scaled.lt(0.5).logical_and(special.logical_not());
-      e = e.add(scaled.ge(1).to(e.dtype)).sub(low.to(e.dtype));
+      const regular = special.logical_not();
+      const up = scaled.ge(1).logical_and(regular), down = scaled.lt(0.5).logical_and(regular);
+      e = e.add(up.to(e.dtype)).sub(down.to(e.dtype));
       const half = e.div(2, { rounding_mode: "trunc" });
       const mantissa = self.mul(half.neg().exp2()).mul(e.sub(half).neg().exp2());
       return [self.where(special, mantissa), e.int()];
@@ -468,7 +469,8 @@ export const composites: Table = {
 };
 
 function crossAlong(self: Tensor, other: Tensor, d: number, size: Ints, shown = d): Tensor {
-  if (size[d] !== 3) {
+  const lengthOf = (t: Tensor): number | undefined => t.sizes[d - (size.length - t.sizes.length)];
+  if (lengthOf(self) !== 3 || lengthOf(other) !== 3) {
     throw new RuntimeError(`linalg.cross: inputs dimension ${shown} must have length 3. Got ${self.sizes[d]} and ${other.sizes[d]}`);
   }
   const a = self.expand(size), b = other.expand(size);

@@ -8,9 +8,9 @@ import type { Device } from "../base/device.ts";
 import { type DType, float16, float32, float64, int16, int32, int64, int8, uint8, bool, bfloat16, complex64, complex128 } from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
 import { external } from "../base/scope.ts";
-import { isNonOverlappingAndDense, numelOf, sameSizes, shapeText } from "../base/size.ts";
+import { numelOf, sameSizes, shapeText } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
-import { checkInternalOverlap, emptyTensor, packed, runCopy } from "../dispatch/iterator.ts";
+import { checkInternalOverlap, emptyLike, emptyTensor, packed, runCopy } from "../dispatch/iterator.ts";
 import { op, type Table } from "../dispatch/op.ts";
 import { broadcast2, broadcastAll, resultType } from "../dispatch/promotion.ts";
 import { wrapDim } from "../dispatch/reduction.ts";
@@ -18,13 +18,9 @@ import { alias, type Tensor } from "../tensor.ts";
 
 type Sizes = readonly number[];
 
-/** A copy on the same device; dense layouts keep their strides (PyTorch's preserve_format). */
+/** A copy on the same device in the same memory order (PyTorch's preserve_format). */
 export function cloneTensor(self: Tensor): Tensor {
-  const out = emptyTensor(self.sizes, self.dtype, self.storage.backend);
-  if (!self.packed && isNonOverlappingAndDense(self.sizes, self.strides)) {
-    out.strides = self.strides;
-    out.packed = false;
-  }
+  const out = emptyLike(self, self.dtype, self.storage.backend);
   runCopy(out, self);
   return out;
 }
@@ -64,15 +60,11 @@ export function copyInto(out: Tensor, from: Tensor): void {
 function moved(self: Tensor, dtype: DType, device: Device | null, copy: boolean): Tensor {
   const backend = device === null ? self.storage.backend : backendOf(device);
   if (!copy && dtype === self.dtype && backend === self.storage.backend) return self;
-  const out = emptyTensor(self.sizes, dtype, backend);
-  if (!self.packed && isNonOverlappingAndDense(self.sizes, self.strides)) {
-    out.strides = self.strides;
-    out.packed = false;
-    if (backend === self.storage.backend) runCopy(out, self);
-    else copyInto(alias(out, [out.count], [1], 0), alias(self, [self.count], [1], self.offset));
-    return out;
-  }
-  copyInto(out, self);
+  const out = emptyLike(self, dtype, backend);
+  // Between devices bytes move fastest in the order of memory.
+  const whole = backend !== self.storage.backend && !self.packed && sameSizes(out.strides, self.strides);
+  if (whole) copyInto(alias(out, [out.count], [1], 0), alias(self, [self.count], [1], self.offset));
+  else copyInto(out, self);
   return out;
 }
 

@@ -10,9 +10,9 @@ import type { Device } from "../base/device.ts";
 import { bool, type DType, float64, get_default_dtype, int64, Kind } from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
 import { type Scalar, scalarDtype, scalarKind, toNumber } from "../base/scalar.ts";
-import { isNonOverlappingAndDense, shapeText } from "../base/size.ts";
+import { shapeText } from "../base/size.ts";
 import { allocate } from "../base/storage.ts";
-import { emptyTensor, runCopy, runPointwise } from "../dispatch/iterator.ts";
+import { emptyLike, emptyTensor, runCopy, runPointwise } from "../dispatch/iterator.ts";
 import { op, type RowSpec, type Table } from "../dispatch/op.ts";
 import { resultType } from "../dispatch/promotion.ts";
 import { alias, type Tensor, wrapStorage } from "../tensor.ts";
@@ -52,16 +52,6 @@ const make = (name: string, value: Scalar | null, doc: string): RowSpec => ({
   varargs: "size",
   doc,
 });
-
-/** A new tensor with the layout of `like` if that is dense, else row-major. */
-export function emptyLike(like: Tensor, dtype: DType, backend: Backend): Tensor {
-  const t = emptyTensor(like.sizes, dtype, backend);
-  if (!like.packed && isNonOverlappingAndDense(like.sizes, like.strides)) {
-    t.strides = like.strides;
-    t.packed = false;
-  }
-  return t;
-}
 
 const makeLike = (name: string, value: Scalar | null, doc: string): RowSpec => ({
   schema: `${name}(Tensor self, *, ${OPTIONS}, Any memory_format=None) -> Tensor`,

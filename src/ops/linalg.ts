@@ -168,7 +168,7 @@ function matrixPower(a: Tensor, n: number): Tensor {
       `linalg.matrix_power: A must be batches of square matrices, but they are ${a.sizes.at(-2)} by ${a.sizes.at(-1)} matrices`,
     );
   }
-  if (n === 0) return (fn.eye!(a.sizes.at(-1)!, { dtype: a.dtype, device: a.device }) as Tensor).expand(a.sizes).clone();
+  if (n === 0) return a.mul(0).add(fn.eye!(a.sizes.at(-1)!, { dtype: a.dtype, device: a.device }) as Tensor);
   if (n < 0) return matrixPower(fn.linalg_inv!(a) as Tensor, -n);
   let base = a, result: Tensor | null = null;
   for (let e = n; e > 0; e = Math.floor(e / 2)) {
@@ -377,21 +377,38 @@ export const linearAlgebra: Table = {
     "function",
   )],
   cholesky: [aliasRow("cholesky(Tensor self, bool upper=False) -> Tensor", (self: Tensor, upper: boolean) => fn.linalg_cholesky!(self, { upper }), "Cholesky factor.")],
-  cholesky_solve: [aliasRow(
-    "cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor",
-    (self: Tensor, factor: Tensor, upper: boolean) => {
+  cholesky_solve: [op({
+    schema: "cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor",
+    impl: (self: Tensor, factor: Tensor, upper: boolean) => {
       const l = upper ? mT(factor) : factor;
       const y = fn.linalg_solve_triangular!(l, self, { upper: false }) as Tensor;
       return fn.linalg_solve_triangular!(mT(l), y, { upper: true });
     },
-    "Solves A X = B from A's Cholesky factor.",
-  )],
-  cholesky_inverse: [aliasRow(
-    "cholesky_inverse(Tensor self, bool upper=False) -> Tensor",
-    (self: Tensor, upper: boolean) =>
+    saves: ["self", "input2", "result"],
+    derivative: {
+      "self, input2": (c) => {
+        const gs = fn.cholesky_solve!(c.grad, c.input2, c.upper) as Tensor;
+        const common = gs.matmul(mT(c.result));
+        const both = common.add(mT(common));
+        return [gs, (c.upper ? c.input2.matmul(both) : both.matmul(c.input2)).neg()];
+      },
+    },
+    doc: "Solves A X = B from A's Cholesky factor.",
+  })],
+  cholesky_inverse: [op({
+    schema: "cholesky_inverse(Tensor self, bool upper=False) -> Tensor",
+    impl: (self: Tensor, upper: boolean) =>
       fn.cholesky_solve!((fn.eye!(self.sizes.at(-1)!, { dtype: self.dtype }) as Tensor).expand(self.sizes), self, upper),
-    "The inverse of A from its Cholesky factor.",
-  )],
+    saves: ["self", "result"],
+    derivative: {
+      self: (c) => {
+        const common = c.grad.add(mT(c.grad));
+        const inner = c.result.matmul(common).matmul(c.result);
+        return (c.upper ? c.self.matmul(inner) : inner.matmul(c.self)).neg();
+      },
+    },
+    doc: "The inverse of A from its Cholesky factor.",
+  })],
   linalg_qr: [op({
     schema: "linalg_qr(Tensor self, str mode='reduced') -> (Tensor Q, Tensor R)",
     impl: (self: Tensor, mode: string) => {

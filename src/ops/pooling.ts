@@ -70,7 +70,13 @@ function checkWindows(name: string, self: Tensor, rank: number, w: Windows): voi
         : `${name}: Expected ${rank + 1}D or ${rank + 2}D (batch mode) tensor expected for input, but got: ${shapeText(self.sizes)}`,
     );
   }
-  if (self.sizes.slice(n - rank).some((s) => s === 0) && w.countIncludePad === undefined && rank === 2) {
+  const empty = self.sizes.findIndex((s, i) => i > n - rank - 1 && s === 0);
+  if (empty >= 0 && rank === 3) {
+    throw new RuntimeError(
+      `Expected input's non-batch dimensions to have positive length, but input has a shape of ${shapeText(self.sizes)} and non-batch dimension ${self.sizes[empty]} has length zero!`,
+    );
+  }
+  if (empty >= 0 && w.countIncludePad === undefined && rank === 2) {
     throw new RuntimeError(
       `Expected ${rank + 1}D or ${rank + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got:${shapeText(self.sizes)}`,
     );

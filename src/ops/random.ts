@@ -10,12 +10,12 @@ import { type DType, get_default_dtype, int64, Kind } from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";
 import { sameSizes } from "../base/size.ts";
-import { emptyTensor } from "../dispatch/iterator.ts";
+import { emptyLike, emptyTensor } from "../dispatch/iterator.ts";
 import { begin, kernel } from "../dispatch/launch.ts";
 import { op, type Row, type Table } from "../dispatch/op.ts";
 import { broadcast2 } from "../dispatch/promotion.ts";
 import type { Tensor } from "../tensor.ts";
-import { emptyLike, filled, OPTIONS } from "./creation.ts";
+import { filled, OPTIONS } from "./creation.ts";
 import { type Integer, outsideInts } from "./random_bounds.ts";
 import { fillInPlace, onCpu, onDeviceOf, stateOf } from "./random_fill.ts";
 import {

@@ -21,7 +21,7 @@ import {
 } from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
 import { default_generator, type Generator } from "../base/generator.ts";
-import { isNonOverlappingAndDense } from "../base/size.ts";
+import { isNonOverlappingAndDense, memoryOrder } from "../base/size.ts";
 import { checkInternalOverlap, emptyTensor, runCopy } from "../dispatch/iterator.ts";
 import { begin, kernel } from "../dispatch/launch.ts";
 import { alias, type Tensor } from "../tensor.ts";
@@ -77,7 +77,7 @@ export function stateOf(generator: Generator | null, like: Tensor): number {
  */
 export function inMemoryOrderOf(t: Tensor, x: Tensor): Tensor {
   if (t.packed) return x;
-  const order = t.sizes.map((_, i) => i).sort((a, b) => t.strides[b]! - t.strides[a]! || a - b);
+  const order = memoryOrder(t.sizes, t.strides).reverse();
   return alias(x, order.map((i) => x.sizes[i]!), order.map((i) => x.strides[i]!), x.offset);
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DType } from "../base/dtype.ts";
+import { type DType, float32, float64, Kind, toComplex, toReal } from "../base/dtype.ts";
 import { IndexError, RuntimeError } from "../base/errors.ts";
 import { contiguousStrides, numelOf, sameSizes, shapeText } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
@@ -717,6 +717,37 @@ export const views: Table = {
     only: "method",
     derivative: { self: (c) => c.grad.unfold(c.dim, c.size, c.step) },
     doc: "Gradient of unfold.",
+  })],
+  view_as_real: [op({
+    schema: "view_as_real(Tensor self) -> Tensor",
+    view: (self: Tensor) => {
+      if (self.dtype.kind !== Kind.complex) throw new RuntimeError("view_as_real is only supported for complex tensors");
+      const sizes = [...self.sizes, 2], strides = [...self.strides.map((s) => 2 * s), 1];
+      return alias(self, sizes, strides, 2 * self.offset, toReal(self.dtype));
+    },
+    only: "function",
+    derivative: { self: (c) => fn.view_as_complex!(c.grad.contiguous()) },
+    doc: "The real and imaginary parts as a last dimension of size 2.",
+  })],
+  view_as_complex: [op({
+    schema: "view_as_complex(Tensor self) -> Tensor",
+    view: (self: Tensor) => {
+      if (self.dtype !== float32 && self.dtype !== float64) {
+        throw new RuntimeError(`view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: ${self.dtype.scalarName}`);
+      }
+      const rank = self.sizes.length;
+      if (rank === 0) throw new RuntimeError("Input tensor must have one or more dimensions");
+      if (self.sizes[rank - 1] !== 2) throw new RuntimeError("Tensor must have a last dimension of size 2");
+      if (self.strides[rank - 1] !== 1) throw new RuntimeError("Tensor must have a last dimension with stride 1");
+      const halves = self.strides.slice(0, -1).map((s) => s / 2);
+      if (halves.some((s) => !Number.isInteger(s)) || self.offset % 2 !== 0) {
+        throw new RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension");
+      }
+      return alias(self, self.sizes.slice(0, -1), halves, self.offset / 2, toComplex(self.dtype));
+    },
+    only: "function",
+    derivative: { self: (c) => fn.view_as_real!(c.grad) },
+    doc: "A last dimension of size 2 as real and imaginary part.",
   })],
   detach: [op({
     schema: "detach(Tensor self) -> Tensor",
