@@ -85,6 +85,46 @@ export function isNonOverlappingAndDense(sizes: readonly number[], strides: read
   return true;
 }
 
+/**
+ * Strides of a new tensor that keep the memory order of one with these: PyTorch's preserve_format. Dense layouts stay as
+ * they are; gaps are closed, and expanded dimensions get memory where their neighbours have it
+ * (c10/core/MemoryFormat and ATen/ExpandUtils.cpp, infer_dense_strides).
+ */
+export function preservedStrides(sizes: readonly number[], strides: readonly number[]): readonly number[] {
+  if (isNonOverlappingAndDense(sizes, strides)) return strides;
+  const order = memoryOrder(sizes, strides);
+  const out = new Array<number>(sizes.length);
+  let s = 1;
+  for (const d of order) {
+    out[d] = s;
+    if (sizes[d]! > 1) s *= sizes[d]!;
+  }
+  return out;
+}
+
+/** Dimensions in the order in which PyTorch's TensorIterator walks them, innermost first. */
+export function memoryOrder(sizes: readonly number[], strides: readonly number[]): number[] {
+  const order = sizes.map((_, i) => sizes.length - 1 - i);
+  // Expanded dimensions compare with nothing, so this is no total order: PyTorch's insertion sort decides.
+  const compare = (a: number, b: number): number => {
+    const x = strides[a]!, y = strides[b]!;
+    if (x === 0 || y === 0) return 0;
+    return x - y || (sizes[a]! > sizes[b]! ? 1 : 0);
+  };
+  for (let i = 1; i < order.length; i++) {
+    let at = i;
+    for (let j = i - 1; j >= 0; j--) {
+      const c = compare(order[j]!, order[at]!);
+      if (c < 0) break;
+      if (c > 0) {
+        [order[j], order[at]] = [order[at]!, order[j]!];
+        at = j;
+      }
+    }
+  }
+  return order;
+}
+
 /** Same sizes? */
 export function sameSizes(a: readonly number[], b: readonly number[]): boolean {
   if (a === b) return true;

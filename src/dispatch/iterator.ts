@@ -9,7 +9,14 @@ import type { Backend } from "../base/backend.ts";
 import { checkCast, type DType, Kind } from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
 import { Complex, PyFloat, type Scalar } from "../base/scalar.ts";
-import { isNonOverlappingAndDense, numelOf, sameSizes, shapeText } from "../base/size.ts";
+import {
+  isContiguous,
+  isNonOverlappingAndDense,
+  numelOf,
+  preservedStrides,
+  sameSizes,
+  shapeText,
+} from "../base/size.ts";
 import { allocate, clock } from "../base/storage.ts";
 import { alias, Tensor, wrapStorage } from "../tensor.ts";
 import { kernel, kernelError } from "./launch.ts";
@@ -49,12 +56,18 @@ export function resultFor(
     if (!into.packed) checkInternalOverlap(into);
     return into;
   }
+  // Results keep the memory order of a permuted operand, as in PyTorch.
+  if (like !== null && !like.packed && sameSizes(like.sizes, sizes)) return emptyLike(like, dtype, backend);
   const count = numelOf(sizes);
-  const t = wrapStorage(allocate(backend, count * dtype.itemsize), dtype, sizes, count);
-  // Results keep the memory order of a permuted dense operand, as in PyTorch.
-  if (like !== null && !like.packed && sameSizes(like.sizes, sizes) && isNonOverlappingAndDense(sizes, like.strides)) {
-    t.strides = like.strides;
-    t.packed = false;
+  return wrapStorage(allocate(backend, count * dtype.itemsize), dtype, sizes, count);
+}
+
+/** A tensor with uninitialised elements that keeps the memory order of `like`. */
+export function emptyLike(like: Tensor, dtype: DType, backend: Backend): Tensor {
+  const t = emptyTensor(like.sizes, dtype, backend);
+  if (!like.packed) {
+    t.strides = preservedStrides(like.sizes, like.strides);
+    t.packed = isContiguous(t.sizes, t.strides);
   }
   return t;
 }
