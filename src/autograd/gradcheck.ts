@@ -88,7 +88,7 @@ function difference(fn: Differentiable, args: readonly Tensor[], input: Tensor, 
 
 /** Element `j` (row-major) of a tensor of any strides, as a 0-dim view. */
 function place1(t: Tensor, j: number): Tensor {
-  let view: Tensor = t.detach();
+  let view: Tensor = t.data; // perturbations must not count as writes
   const index: number[] = [];
   let rest = j;
   for (let d = t.sizes.length - 1; d >= 0; d--) {
