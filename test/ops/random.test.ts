@@ -257,6 +257,21 @@ describe("layouts and dtypes", () => {
     torch.manual_seed(2);
     expect(values(t.t())).toEqual(values(torch.rand([3, 2])));
   });
+  it("new tensors close gaps and keep the memory order", () => {
+    const strides = (t: Tensor): string[] =>
+      [torch.empty_like(t), t.clone(), t.add(1)].map((x) => x.stride().join());
+    expect(strides(gaps())).toEqual(["1,3", "1,3", "1,3"]);
+    expect(strides(torch.zeros([2, 1]).expand([2, 3]))).toEqual(["3,1", "3,1", "3,1"]);
+    expect(strides(torch.zeros([3, 2]).t().unsqueeze(1).expand([2, 4, 3]))).toEqual([
+      "1,2,8",
+      "1,2,8",
+      "1,2,8",
+    ]);
+    torch.manual_seed(0);
+    const flat = torch.rand([12]);
+    torch.manual_seed(0);
+    expect(values(torch.rand_like(gaps()).t())).toEqual(values(flat));
+  });
   it("fills are part of the graph, with a zero gradient", () => {
     const x = torch.ones([3], { requires_grad: true });
     const y = x.mul(2);
