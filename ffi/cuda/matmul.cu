@@ -37,20 +37,21 @@ TC_FN void finish(T *c, Acc sum, int64_t row, int64_t col, const Epilogue<Acc> &
 
 struct Shape { int64_t m, n, k, a_rs, a_cs, b_rs, b_cs, c_rs, c_cs; };
 
-// Block (x, y, z): tile x of N, tile y of M, and z = batch * splits + split. With splits > 1 each block sums its own
-// piece of k into `partial` (splits, batches, m, n), else it finishes into C.
+// Block (x, y): tile x of C, tiles counted along N first, and y = batch * splits + split. With splits > 1 each block
+// sums its own piece of k into `partial` (splits, batches, m, n), else it finishes into C.
 template <class T, class Acc>
 __global__ void __launch_bounds__(256) matmul_kernel(const T *a, const T *b, T *c, TC_ARG Shape s, TC_ARG Space<3> batches,
                                                      int64_t first_batch, int splits, Acc *partial, TC_ARG Epilogue<Acc> e) {
   __shared__ Acc tile_a[kTileK][kTileM + 1], tile_b[kTileK][kTileN + 1];
-  const int64_t batch = first_batch + blockIdx.z / splits;
-  const int split = int(blockIdx.z % splits);
+  const int64_t batch = first_batch + blockIdx.y / splits;
+  const int split = int(blockIdx.y % splits);
   int64_t base[3];
   batches.offsets(batch, base);
   a += base[0];
   b += base[1];
   c += base[2];
-  const int64_t row0 = int64_t(blockIdx.y) * kTileM, col0 = int64_t(blockIdx.x) * kTileN;
+  const unsigned tiles_n = unsigned((s.n + kTileN - 1) / kTileN);
+  const int64_t row0 = int64_t(blockIdx.x / tiles_n) * kTileM, col0 = int64_t(blockIdx.x % tiles_n) * kTileN;
   const int64_t steps = (s.k + kTileK - 1) / kTileK, per_split = (steps + splits - 1) / splits;
   const int64_t k_begin = split * per_split * kTileK;
   const int64_t k_end = k_begin + per_split * kTileK < s.k ? k_begin + per_split * kTileK : s.k;
@@ -128,11 +129,11 @@ void run(const Frame &f, const tc_matmul_args *a, const Space<3> &batches) {
   T *const c = TC_PTR(T, a->c);
   const int64_t splits = splits_of(a, f.device, batches.count);
   Acc *const partial = splits > 1 ? TC_PTR(Acc, a->scratch) : nullptr;
-  const unsigned grid_x = unsigned((a->n + kTileN - 1) / kTileN), grid_y = unsigned((a->m + kTileM - 1) / kTileM);
-  const int64_t most = 65535 / splits;  // the grid's third dimension has 16 bits
+  const int64_t tiles = ((a->m + kTileM - 1) / kTileM) * ((a->n + kTileN - 1) / kTileN);
+  const int64_t most = 65535 / splits;  // the grid's second dimension has 16 bits
   for (int64_t first = 0; first < batches.count; first += most) {
     const int64_t count = batches.count - first < most ? batches.count - first : most;
-    TC_LAUNCH((matmul_kernel<T, Acc>), dim3(grid_x, grid_y, unsigned(count * splits)), 256, 0, f.stream,
+    TC_LAUNCH((matmul_kernel<T, Acc>), dim3(unsigned(tiles), unsigned(count * splits)), 256, 0, f.stream,
               TC_PTR(const T, a->a), TC_PTR(const T, a->b), c, s, batches, first, int(splits), partial, e);
   }
   if (partial)

@@ -24,6 +24,8 @@ import { installCuda } from "./registry.ts";
 
 /** As much as the wasm core has: any struct many times over. */
 const ARG_BYTES = 65536;
+/** Statuses of core/include/tc.h. */
+const INDEX_OUT_OF_RANGE = 1, UNSUPPORTED = 2;
 /** Memory is taken from the driver in pieces of at least this much, in multiples of GRAIN. */
 const SEGMENT = 32 * 1024 * 1024;
 const GRAIN = 2 * 1024 * 1024;
@@ -117,24 +119,36 @@ export function setCurrentDevice(index: number): number {
   return before;
 }
 
-/** A failure of the library as PyTorch would raise it. */
-export function deviceError(status: number, failure: Failure): Error {
+/** Kernels whose index is a class label: PyTorch calls it a target. */
+const LABELS = /^tc_(nll|cross_entropy)/;
+
+/**
+ * A failure of the library as PyTorch would raise it. `failure.kernel` is the kernel that found something on the device,
+ * some time ago; `called` the one that refused just now.
+ */
+export function deviceError(status: number, failure: Failure, called: Kernel | null = null): Error {
   const { info, text, kernel } = failure;
   if (status === DEVICE_ERROR) {
     return info[0] === OUT_OF_MEMORY
       ? new OutOfMemoryError(`CUDA out of memory: ${text}`)
       : new RuntimeError(`CUDA error: ${text}`);
   }
-  const found = kernel === null ? "" : ` (found on the device by ${kernel.slice(3)})`;
-  if (status === 1) {
-    return new IndexError(
-      `index ${info[0]} is out of bounds for dimension ${info[3]} with size ${info[1]}${found}`,
+  const name = (kernel ?? called?.name ?? "tc_kernel").slice(3);
+  if (status === UNSUPPORTED) {
+    return new NotImplementedError(
+      `"${name}" is not implemented on CUDA yet for dtype code ${info[0]} and operation ${info[1]}: ` +
+        "move its tensors to the CPU with .cpu()",
     );
   }
-  if (status === 2) {
-    return new NotImplementedError(`not implemented on CUDA for dtype code ${info[0]}${found}`);
+  const found = `(found on the device by ${name})`;
+  if (status === INDEX_OUT_OF_RANGE) {
+    return new IndexError(
+      LABELS.test(kernel ?? "")
+        ? `Target ${info[0]} is out of bounds. ${found}`
+        : `index ${info[0]} is out of bounds for dimension ${info[3]} with size ${info[1]} ${found}`,
+    );
   }
-  return new RuntimeError(`CUDA error: a value is out of range at position ${info[1]}${found}`);
+  return new RuntimeError(`CUDA error: a value is out of range at position ${info[1]} ${found}`);
 }
 
 /** Runs `f`; errors of the library become PyTorch's. */
@@ -216,7 +230,10 @@ export class CudaBackend implements Backend {
 
   call(kernel: Kernel): number {
     this.#shared.activate(this.index);
-    return (kernel.native ?? this.#resolve(kernel))(0);
+    const status = (kernel.native ?? this.#resolve(kernel))(0);
+    // Thrown here and not by the caller: what an earlier kernel found is not for the operator in progress to word.
+    if (status !== 0) throw deviceError(status, this.#shared.runtime.failure(), kernel);
+    return status;
   }
 
   #resolve(kernel: Kernel): (args: number) => number {

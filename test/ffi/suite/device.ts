@@ -241,6 +241,21 @@ const mistakes: DeviceCheck = {
       "IndexError",
       "index 5 is out of bounds for dimension 0 with size 3 (found on the device by index_select)",
     ], "a bad index");
+    const label = thrown(() =>
+      nn.functional.nll_loss(torch.ones([2, 3]).cuda(), torch.tensor([1, 3]).long().cuda()).item()
+    );
+    assertEquals([label.name, label.message], [
+      "IndexError",
+      "Target 3 is out of bounds. (found on the device by nll)",
+    ], "a bad label");
+    const divided = thrown(() =>
+      torch.tensor([1, 2]).long().cuda().fmod(torch.tensor([1, 0]).long().cuda()).cpu()
+    );
+    assertEquals(
+      divided.message,
+      "CUDA error: a value is out of range at position 1 (found on the device by pointwise)",
+      "divided by zero",
+    );
     assertClose(x.mul(2), torch.tensor([2, 2, 2]), "and on it goes");
     const missing = thrown(() =>
       nn.functional.conv2d(torch.ones([1, 1, 3, 3]).cuda(), torch.ones([1, 1, 2, 2]).cuda())
