@@ -13,7 +13,6 @@ import { ANCHOR_BYTES, anchorFor, release, type Storage } from "./base/storage.t
 import type { TensorMethods } from "./_gen/tensor_methods.ts";
 import type { GradMeta, Node, ViewInfo } from "./autograd/graph.ts";
 
-// deno-lint-ignore no-empty-interface -- merges the generated signatures into the class
 export interface Tensor extends TensorMethods {}
 
 /**
@@ -23,7 +22,6 @@ export interface Tensor extends TensorMethods {}
  *
  * @see https://pytorch.org/docs/stable/tensors.html
  */
-// deno-lint-ignore no-unsafe-declaration-merging -- the other half is generated from the operator table
 export class Tensor {
   /** The bytes, shared with views. */
   storage: Storage;

@@ -73,7 +73,11 @@ interface Options {
 let depth = 0;
 
 /** Runs the pass; returns the captured gradients. */
-function run(roots: { node: Node; nr: number; grad: Tensor | null }[], options: Options, captures: number): (Tensor | null)[] {
+function run(
+  roots: { node: Node; nr: number; grad: Tensor | null }[],
+  options: Options,
+  captures: number,
+): (Tensor | null)[] {
   const buffers = new Map<Node, (Tensor | null)[]>();
   const queue = new NodeQueue();
   const captured = new Array<Tensor | null>(captures).fill(null);
@@ -96,7 +100,10 @@ function run(roots: { node: Node; nr: number; grad: Tensor | null }[], options: 
     }
     // Add in place where the sum belongs to this pass alone.
     let sum: Tensor;
-    if (!options.createGraph && old.storage.refs === 1 && !old.storage.escaped && old.packed && old.dtype === grad.dtype) {
+    if (
+      !options.createGraph && old.storage.refs === 1 && !old.storage.escaped && old.packed &&
+      old.dtype === grad.dtype
+    ) {
       sum = old.add_(grad);
     } else {
       sum = old.add(grad);
@@ -121,7 +128,9 @@ function run(roots: { node: Node; nr: number; grad: Tensor | null }[], options: 
       try {
         runResultHooks(node, grads);
         const wanted = options.capture?.get(node);
-        if (wanted !== undefined) for (const [nr, slot] of wanted) captured[slot] = keepGrad(grads[nr] ?? null);
+        if (wanted !== undefined) {
+          for (const [nr, slot] of wanted) captured[slot] = keepGrad(grads[nr] ?? null);
+        }
         if (node instanceof AccumulateGrad) {
           // With chosen inputs the leaves' own gradients stay as they are.
           if (options.capture === null) node.apply(grads);
@@ -163,7 +172,10 @@ function runResultHooks(node: Node, grads: (Tensor | null)[]): void {
     if (grads[i]) drop(grads[i].storage);
     grads[i] = g;
   };
-  const runTensorHooks = (i: number, hooks: Iterable<(grad: Tensor) => Tensor | void | null> | undefined): void => {
+  const runTensorHooks = (
+    i: number,
+    hooks: Iterable<(grad: Tensor) => Tensor | void | null> | undefined,
+  ): void => {
     if (hooks === undefined) return;
     for (const hook of [...hooks]) {
       const g = grads[i];
@@ -206,7 +218,9 @@ function runResultHooks(node: Node, grads: (Tensor | null)[]): void {
 function checkHookResult(old: Tensor, fresh: Tensor): void {
   if (!sameSizes(old.sizes, fresh.sizes)) {
     throw new RuntimeError(
-      `hook '<lambda>' has changed the size of value: expected [${old.sizes.join(", ")}], got [${fresh.sizes.join(", ")}]`,
+      `hook '<lambda>' has changed the size of value: expected [${old.sizes.join(", ")}], got [${
+        fresh.sizes.join(", ")
+      }]`,
     );
   }
 }
@@ -217,7 +231,9 @@ function applyNode(node: Node, grads: (Tensor | null)[]): (Tensor | null)[] {
     outputs = node.apply(grads);
   } catch (e) {
     if (anomaly.enabled && node.trace !== null) {
-      console.warn(`Error detected in ${node.name()}. Traceback of forward call that caused the error:\n${node.trace}`);
+      console.warn(
+        `Error detected in ${node.name()}. Traceback of forward call that caused the error:\n${node.trace}`,
+      );
     }
     throw e;
   }
@@ -239,7 +255,9 @@ function checkNan(node: Node, outputs: (Tensor | null)[]): void {
     if (g === null || !g.dtype.is_floating_point || g.count === 0) return;
     if (!g.detach().isnan().any().item()) return;
     if (node.trace !== null) {
-      console.warn(`Error detected in ${node.name()}. Traceback of forward call that caused the error:\n${node.trace}`);
+      console.warn(
+        `Error detected in ${node.name()}. Traceback of forward call that caused the error:\n${node.trace}`,
+      );
     }
     throw new RuntimeError(`Function '${node.name()}' returned nan values in its ${i}th output.`);
   });
@@ -297,7 +315,9 @@ installAccumulate((leaf, grad) => {
     escape(sum.storage);
     meta.grad = sum;
   } else old.add_(grad);
-  if (meta.postHooks !== null) { for (const hook of [...meta.postHooks.values()]) external(() => hook(leaf)); }
+  if (meta.postHooks !== null) {
+    for (const hook of [...meta.postHooks.values()]) external(() => hook(leaf));
+  }
 });
 
 function rootOf(t: Tensor): { node: Node; nr: number } {
@@ -391,7 +411,9 @@ export function backward(
       targets.forEach((t, i) => {
         const g = grads[i] ?? null;
         if (currentNode(t) === null) accumulate1(t, g);
-        else if (g !== null) gradMeta(t).grad = gradMeta(t).grad === null ? g : external(() => gradMeta(t).grad!.add(g));
+        else if (g !== null) {
+          gradMeta(t).grad = gradMeta(t).grad === null ? g : external(() => gradMeta(t).grad!.add(g));
+        }
       });
     } finally {
       mode.grad = former;
@@ -431,13 +453,19 @@ export function grad(
   const outer = beginScope();
   let result: (Tensor | null)[] | undefined;
   try {
-    const gradOutputs = o.grad_outputs === undefined || o.grad_outputs === null ? null : listOf(o.grad_outputs);
+    const gradOutputs = o.grad_outputs === undefined || o.grad_outputs === null
+      ? null
+      : listOf(o.grad_outputs);
     for (const t of targets) {
       if (!needsGrad(t)) throw new RuntimeError("One of the differentiated Tensors does not require grad");
     }
     const roots = collectRoots(listOf(outputs), gradOutputs, createGraph);
     const slots = captureOf(targets);
-    result = run(roots, { keepGraph: o.retain_graph ?? createGraph, createGraph, capture: slots }, targets.length);
+    result = run(
+      roots,
+      { keepGraph: o.retain_graph ?? createGraph, createGraph, capture: slots },
+      targets.length,
+    );
     // The same tensor given twice: both slots get its gradient.
     targets.forEach((t, i) => {
       const first = slots.get(rootOf(t).node)?.get(currentNode(t) ? t.outputNr : 0);
@@ -460,7 +488,8 @@ function gradOptions(rest: unknown[]): GradOptions {
   const names = ["grad_outputs", "retain_graph", "create_graph", "only_inputs", "allow_unused"] as const;
   const o: Record<string, unknown> = {};
   rest.forEach((value, i) => {
-    const isOptions = typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Tensor);
+    const isOptions = typeof value === "object" && value !== null && !Array.isArray(value) &&
+      !(value instanceof Tensor);
     if (isOptions) Object.assign(o, value);
     else if (i < names.length) o[names[i]!] = value;
   });

@@ -58,7 +58,9 @@ export class FunctionCtx {
   /** @internal Called once the outputs are known. */
   attach(node: Node, outputs: readonly Tensor[]): void {
     this.#node = node;
-    this.#saved = this.#toSave.map((t) => t === null ? null : new SavedTensor(t, outputs.includes(t) ? node : t.node));
+    this.#saved = this.#toSave.map((t) =>
+      t === null ? null : new SavedTensor(t, outputs.includes(t) ? node : t.node)
+    );
     this.#toSave = [];
   }
   /** @internal */
@@ -82,7 +84,12 @@ class FunctionNode extends Node {
   /** Which arguments were tensors. */
   readonly #isTensor: boolean[];
 
-  constructor(definition: typeof Function, ctx: FunctionCtx, args: readonly unknown[], outputs: readonly Tensor[]) {
+  constructor(
+    definition: typeof Function,
+    ctx: FunctionCtx,
+    args: readonly unknown[],
+    outputs: readonly Tensor[],
+  ) {
     const tensors = args.filter((a): a is Tensor => a instanceof Tensor);
     super(tensors.length);
     this.#definition = definition;
@@ -124,7 +131,9 @@ class FunctionNode extends Node {
       if (isTensor) out.push(g);
       else if (g !== null) {
         throw new RuntimeError(
-          `function ${this.name()} returned a gradient different from None at position ${i + 1}, but the corresponding forward input was not a Variable`,
+          `function ${this.name()} returned a gradient different from None at position ${
+            i + 1
+          }, but the corresponding forward input was not a Variable`,
         );
       }
     });
@@ -185,7 +194,9 @@ export class Function {
       if (ctx.nonDifferentiable.has(t) || !t.dtype.isDifferentiable) return;
       if (ctx.dirty.has(t)) {
         if (t.leafGrad) {
-          throw new RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.");
+          throw new RuntimeError(
+            "a leaf Variable that requires grad is being used in an in-place operation.",
+          );
         }
         countWrite(t);
         rebase(t, node);

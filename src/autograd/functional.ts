@@ -102,7 +102,9 @@ export function jacobian(
       }
       return finish(
         parts.map((p, k) =>
-          n === 0 ? xs[k]!.new_zeros([...y.sizes, ...xs[k]!.sizes]) : (fn.stack!(p, 0) as Tensor).view([...y.sizes, ...xs[k]!.sizes])
+          n === 0
+            ? xs[k]!.new_zeros([...y.sizes, ...xs[k]!.sizes])
+            : (fn.stack!(p, 0) as Tensor).view([...y.sizes, ...xs[k]!.sizes])
         ),
         createGraph,
       );
@@ -118,17 +120,26 @@ function scalarOutput(out: { list: Tensor[]; single: boolean }, where: string): 
     throw new RuntimeError(`The function given to ${where} should return a single Tensor`);
   }
   if (y.numel() !== 1) {
-    throw new RuntimeError(`The Tensor returned by the function given to ${where} should contain a single element`);
+    throw new RuntimeError(
+      `The Tensor returned by the function given to ${where} should contain a single element`,
+    );
   }
   return y.reshape([]);
 }
 
 /** The Hessian of a scalar function. */
-export function hessian(func: TensorFunction, inputs: OneOrMore, options: FunctionalOptions = {}): Tensor | Tensor[] | Tensor[][] {
+export function hessian(
+  func: TensorFunction,
+  inputs: OneOrMore,
+  options: FunctionalOptions = {},
+): Tensor | Tensor[] | Tensor[][] {
   const { list, single } = tuple(inputs, "inputs", "hessian");
   const first = (...xs: Tensor[]): Tensor | Tensor[] =>
     enable_grad(() => {
-      const y = scalarOutput(tuple(func(...xs), "outputs of the user-provided function", "hessian"), "hessian");
+      const y = scalarOutput(
+        tuple(func(...xs), "outputs of the user-provided function", "hessian"),
+        "hessian",
+      );
       return unwrap(gradients([y], xs, null, true, null), single);
     });
   return jacobian(first, single ? list[0]! : list, options);
@@ -148,7 +159,9 @@ function vectors(v: OneOrMore | null | undefined, like: readonly Tensor[], what:
   }
   const list = v instanceof Tensor ? [v] : [...v];
   if (list.length !== like.length) {
-    throw new RuntimeError(`v is a tuple of invalid length: should be ${like.length} but got ${list.length}.`);
+    throw new RuntimeError(
+      `v is a tuple of invalid length: should be ${like.length} but got ${list.length}.`,
+    );
   }
   list.forEach((t, i) => {
     if (!sameSizes(t.sizes, like[i]!.sizes)) {
@@ -160,7 +173,12 @@ function vectors(v: OneOrMore | null | undefined, like: readonly Tensor[], what:
 }
 
 /** `[func(inputs), v^T J]`. */
-export function vjp(func: TensorFunction, inputs: OneOrMore, v: OneOrMore | null = null, options: FunctionalOptions = {}): [OneOrMore, OneOrMore] {
+export function vjp(
+  func: TensorFunction,
+  inputs: OneOrMore,
+  v: OneOrMore | null = null,
+  options: FunctionalOptions = {},
+): [OneOrMore, OneOrMore] {
   const createGraph = options.create_graph ?? false;
   return enable_grad(() => {
     const { list, single } = tuple(inputs, "inputs", "vjp");
@@ -172,7 +190,12 @@ export function vjp(func: TensorFunction, inputs: OneOrMore, v: OneOrMore | null
 }
 
 /** `[func(inputs), J v]`, by differentiating the vector-Jacobian product (double backward). */
-export function jvp(func: TensorFunction, inputs: OneOrMore, v: OneOrMore | null = null, options: FunctionalOptions = {}): [OneOrMore, OneOrMore] {
+export function jvp(
+  func: TensorFunction,
+  inputs: OneOrMore,
+  v: OneOrMore | null = null,
+  options: FunctionalOptions = {},
+): [OneOrMore, OneOrMore] {
   const createGraph = options.create_graph ?? false;
   return enable_grad(() => {
     const { list } = tuple(inputs, "inputs", "jvp");
@@ -182,12 +205,20 @@ export function jvp(func: TensorFunction, inputs: OneOrMore, v: OneOrMore | null
     const seeds = out.list.map((y) => (fn.zeros_like!(y) as Tensor).requires_grad_(true));
     const gs = gradients(out.list, xs, seeds, true, null);
     const products = gradients(gs, seeds, vs, createGraph, null);
-    return [unwrap(finish(out.list, createGraph), out.single), unwrap(finish(products, createGraph), out.single)];
+    return [
+      unwrap(finish(out.list, createGraph), out.single),
+      unwrap(finish(products, createGraph), out.single),
+    ];
   });
 }
 
 /** `[func(inputs), v^T H]`. */
-export function vhp(func: TensorFunction, inputs: OneOrMore, v: OneOrMore | null = null, options: FunctionalOptions = {}): [OneOrMore, OneOrMore] {
+export function vhp(
+  func: TensorFunction,
+  inputs: OneOrMore,
+  v: OneOrMore | null = null,
+  options: FunctionalOptions = {},
+): [OneOrMore, OneOrMore] {
   const createGraph = options.create_graph ?? false;
   return enable_grad(() => {
     const { list, single } = tuple(inputs, "inputs", "vhp");
@@ -200,7 +231,12 @@ export function vhp(func: TensorFunction, inputs: OneOrMore, v: OneOrMore | null
 }
 
 /** `[func(inputs), H v]`. */
-export function hvp(func: TensorFunction, inputs: OneOrMore, v: OneOrMore | null = null, options: FunctionalOptions = {}): [OneOrMore, OneOrMore] {
+export function hvp(
+  func: TensorFunction,
+  inputs: OneOrMore,
+  v: OneOrMore | null = null,
+  options: FunctionalOptions = {},
+): [OneOrMore, OneOrMore] {
   const createGraph = options.create_graph ?? false;
   return enable_grad(() => {
     const { list, single } = tuple(inputs, "inputs", "hvp");

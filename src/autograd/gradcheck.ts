@@ -25,19 +25,27 @@ const differentiable = (t: unknown): t is Tensor => t instanceof Tensor && t.dty
 
 /** Values of all outputs as numbers. */
 function values(fn: Differentiable, inputs: readonly Tensor[]): number[][] {
-  return no_grad(() => listOf(fn(...inputs)).filter(differentiable).map((t) => Array.from(t.double().to_typed_array(), Number)));
+  return no_grad(() =>
+    listOf(fn(...inputs)).filter(differentiable).map((t) => Array.from(t.double().to_typed_array(), Number))
+  );
 }
 
 /**
  * Compares the gradients of `fn` with finite differences, for every input that requires grad (float64). Throws at the
  * first difference, or returns false with `raise_exception: false`.
  */
-export function gradcheck(fn: Differentiable, inputs: Tensor | readonly Tensor[], options: GradcheckOptions = {}): boolean {
+export function gradcheck(
+  fn: Differentiable,
+  inputs: Tensor | readonly Tensor[],
+  options: GradcheckOptions = {},
+): boolean {
   const { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raise_exception = true } = options;
   const args = listOf(inputs as Tensor | Tensor[]);
   const wanted = args.filter((t) => t instanceof Tensor && t.requires_grad);
   if (wanted.length === 0) {
-    throw new RuntimeError("gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.");
+    throw new RuntimeError(
+      "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.",
+    );
   }
   const outputs = listOf(fn(...args)).filter(differentiable);
   for (const [k, input] of wanted.entries()) {
@@ -66,13 +74,23 @@ function jacobianRows(out: Tensor, input: Tensor): (number[] | null)[] {
   return Array.from({ length: n }, (_, i) => {
     const seed = out.detach().new_zeros([n]);
     seed.select(0, i).fill_(1);
-    const [g] = grad(out, input, { grad_outputs: seed.view(out.shape), retain_graph: true, allow_unused: true });
+    const [g] = grad(out, input, {
+      grad_outputs: seed.view(out.shape),
+      retain_graph: true,
+      allow_unused: true,
+    });
     return g ? Array.from(g.double().to_typed_array(), Number) : null;
   });
 }
 
 /** Central differences of all outputs in element `j` of `input`. */
-function difference(fn: Differentiable, args: readonly Tensor[], input: Tensor, j: number, eps: number): number[][] {
+function difference(
+  fn: Differentiable,
+  args: readonly Tensor[],
+  input: Tensor,
+  j: number,
+  eps: number,
+): number[][] {
   const element = no_grad(() => {
     const place = place1(input, j);
     return { place, value: Number(place.item()) };
@@ -112,20 +130,22 @@ export function gradgradcheck(
   const directions = grad_outputs !== null
     ? listOf(grad_outputs as Tensor | Tensor[])
     : probe.map((t) =>
-      t.detach().new_tensor(Array.from({ length: t.numel() }, (_, i) => Math.sin(12.9898 * (i + 1)) + 0.1)).view(t.shape).requires_grad_(true)
+      t.detach().new_tensor(Array.from({ length: t.numel() }, (_, i) => Math.sin(12.9898 * (i + 1)) + 0.1))
+        .view(t.shape).requires_grad_(true)
     );
   const n = args.length;
-  const first = (...all: Tensor[]): Tensor[] => enable_grad(() => {
-    const xs = all.slice(0, n), gs = all.slice(n);
-    const outs = listOf(fn(...xs)).filter(differentiable);
-    const live = outs.map((o, i) => [o, gs[i]!] as const).filter(([o]) => o.requires_grad);
-    const wanted = xs.filter((t) => t instanceof Tensor && t.requires_grad);
-    const grads = grad(live.map(([o]) => o), wanted, {
-      grad_outputs: live.map(([, g]) => g),
-      create_graph: true,
-      allow_unused: true,
+  const first = (...all: Tensor[]): Tensor[] =>
+    enable_grad(() => {
+      const xs = all.slice(0, n), gs = all.slice(n);
+      const outs = listOf(fn(...xs)).filter(differentiable);
+      const live = outs.map((o, i) => [o, gs[i]!] as const).filter(([o]) => o.requires_grad);
+      const wanted = xs.filter((t) => t instanceof Tensor && t.requires_grad);
+      const grads = grad(live.map(([o]) => o), wanted, {
+        grad_outputs: live.map(([, g]) => g),
+        create_graph: true,
+        allow_unused: true,
+      });
+      return grads.filter((g): g is Tensor => g !== null && g.requires_grad);
     });
-    return grads.filter((g): g is Tensor => g !== null && g.requires_grad);
-  });
   return gradcheck(first, [...args, ...directions], options);
 }

@@ -118,7 +118,9 @@ export class SavedTensor {
       const made = this.#node === null ? "" : `, which is output ${this.#nr} of ${this.#node.name()},`;
       throw new RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: " +
-          `[torch.${t.dtype.scalarName}Tensor ${sizeText(t.sizes)}]${made || ""} is at version ${t.storage.version}; ` +
+          `[torch.${t.dtype.scalarName}Tensor ${sizeText(t.sizes)}]${
+            made || ""
+          } is at version ${t.storage.version}; ` +
           `expected version ${this.#version} instead. Hint: ` +
           (anomaly.enabled
             ? "the backtrace further above shows the operation that failed to compute its gradient. " +
@@ -189,7 +191,9 @@ export abstract class Node {
     return this.next.map((n, i) => [n, this.nextNr[i]!]);
   }
 
-  register_hook(hook: (gradInputs: (Tensor | null)[], gradOutputs: (Tensor | null)[]) => unknown): RemovableHandle {
+  register_hook(
+    hook: (gradInputs: (Tensor | null)[], gradOutputs: (Tensor | null)[]) => unknown,
+  ): RemovableHandle {
     return addHook(this.postHooks ??= new Map(), hook);
   }
   register_prehook(hook: (gradOutputs: (Tensor | null)[]) => unknown): RemovableHandle {
@@ -283,7 +287,9 @@ function setRequiresGrad(t: Tensor, on: boolean): void {
     );
   }
   if (t.inference && on && !mode.inference) {
-    throw new RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
+    throw new RuntimeError(
+      "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.",
+    );
   }
   if (on && !t.dtype.isDifferentiable) {
     throw new RuntimeError("only Tensors of floating point and complex dtype can require gradients");
@@ -318,5 +324,7 @@ export function retainGrad(t: Tensor): void {
 
 /** Checks that a result number exists; used by grad() for inputs. */
 export function checkResultNr(node: Node, nr: number): void {
-  if (nr >= node.results) throw new IndexError(`${node.name()} has ${node.results} results, but got number ${nr}`);
+  if (nr >= node.results) {
+    throw new IndexError(`${node.name()} has ${node.results} results, but got number ${nr}`);
+  }
 }

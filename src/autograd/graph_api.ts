@@ -28,7 +28,11 @@ class HooksGuard {
  * While it holds, tensors saved for backward pass through `pack` and come back through `unpack`. With a body it runs
  * that; without, it is a guard for `using`.
  */
-export function saved_tensors_hooks<T>(pack: SavedHooks["pack"], unpack: SavedHooks["unpack"], body?: () => T): T | HooksGuard {
+export function saved_tensors_hooks<T>(
+  pack: SavedHooks["pack"],
+  unpack: SavedHooks["unpack"],
+  body?: () => T,
+): T | HooksGuard {
   // Hooks must not see what they themselves compute.
   const plain = <A, R>(f: (a: A) => R) => (a: A): R => {
     const top = savedHooks.top, grad = mode.grad;

@@ -33,13 +33,17 @@ export function beforeInplace(self: Tensor, recorded: boolean): void {
     if (view.creation === "multi_output") {
       const node = currentNode(self);
       throw new RuntimeError(
-        `Output ${self.outputNr}${node === null ? "" : ` of ${node.name()}`} is a view and is being modified inplace. ` +
+        `Output ${self.outputNr}${
+          node === null ? "" : ` of ${node.name()}`
+        } is a view and is being modified inplace. ` +
           "This view is the output of a function that returns multiple views. Such functions do not allow the output " +
           "views to be modified inplace. You should replace the inplace operation by an out-of-place one.",
       );
     }
     if (wantsGrad && currentNode(view.base) === null) {
-      throw new RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.");
+      throw new RuntimeError(
+        "a view of a leaf Variable that requires grad is being used in an in-place operation.",
+      );
     }
     if (view.creation === "no_grad") {
       throw new RuntimeError(

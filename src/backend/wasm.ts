@@ -41,7 +41,9 @@ class WasmBackend implements Backend {
   /** The core; nothing can be computed without. */
   get #loaded(): Core {
     if (this.core !== null) return this.core;
-    throw new RuntimeError("tstorch has not been started: call init(module) of tstorch/edge before anything else");
+    throw new RuntimeError(
+      "tstorch has not been started: call init(module) of tstorch/edge before anything else",
+    );
   }
 
   grow(bytes: number): boolean {

@@ -29,7 +29,9 @@ export class Device {
       );
     }
     if (m[2] !== undefined && index !== undefined && index !== null) {
-      throw new RuntimeError(`type (string) must not include an index because index was passed explicitly: ${spec}`);
+      throw new RuntimeError(
+        `type (string) must not include an index because index was passed explicitly: ${spec}`,
+      );
     }
     this.type = m[1] as DeviceType;
     this.index = m[2] !== undefined ? Number(m[2]) : index ?? null;
@@ -43,7 +45,9 @@ export class Device {
   }
   /** Python's `repr`. */
   repr(): string {
-    return this.index === null ? `device(type='${this.type}')` : `device(type='${this.type}', index=${this.index})`;
+    return this.index === null
+      ? `device(type='${this.type}')`
+      : `device(type='${this.type}', index=${this.index})`;
   }
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.repr();

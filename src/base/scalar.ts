@@ -4,7 +4,17 @@
  *
  * @module
  */
-import { bool, complex64, complex128, DType, float64, get_default_dtype, int64, Kind, toComplex } from "./dtype.ts";
+import {
+  bool,
+  complex128,
+  complex64,
+  DType,
+  float64,
+  get_default_dtype,
+  int64,
+  Kind,
+  toComplex,
+} from "./dtype.ts";
 
 /** A number that counts as a Python float even when it is whole. */
 export class PyFloat {

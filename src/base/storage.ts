@@ -78,7 +78,7 @@ export const clock = { tick: 1 };
 /** Counters for `torch.memory_stats()`. */
 export const stats = { evictions: 0, evictedBytes: 0, loads: 0, loadedBytes: 0, finalized: 0, reliefs: 0 };
 
-let young: Storage[] = [];
+const young: Storage[] = [];
 let youngBytes = 0;
 let limit = DEFAULT_LIMIT;
 let loadedSinceRelief = 0;
@@ -263,8 +263,12 @@ function makeRoom(backend: Backend, nbytes: number): number {
   }
   if (block >= 0) return block;
   throw new OutOfMemoryError(
-    `${backend.device} out of memory. Tried to allocate ${mib(nbytes)} (${mib(allocator.reserved)} reserved in all; ` +
-      `${mib(allocator.allocated)} in use that cannot be moved; largest free range ${mib(allocator.largestFree())})`,
+    `${backend.device} out of memory. Tried to allocate ${mib(nbytes)} (${
+      mib(allocator.reserved)
+    } reserved in all; ` +
+      `${mib(allocator.allocated)} in use that cannot be moved; largest free range ${
+        mib(allocator.largestFree())
+      })`,
   );
 }
 

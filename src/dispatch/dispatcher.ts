@@ -92,7 +92,9 @@ export class OpNode extends Node {
       const a = args[s.from];
       if (a instanceof Tensor) {
         this.args[s.from] = new SavedTensor(a === inplaceSelf ? detachedCopyEdge(a) : a);
-      } else if (Array.isArray(a)) this.args[s.from] = a.map((t) => (t === null ? null : new SavedTensor(t as Tensor)));
+      } else if (Array.isArray(a)) {
+        this.args[s.from] = a.map((t) => (t === null ? null : new SavedTensor(t as Tensor)));
+      }
     }
     for (const name of this.row.keeps?.(args) ?? []) {
       const i = this.row.parsed.params.findIndex((p) => p.name === name);
@@ -248,7 +250,12 @@ function wantsGrad(row: Row, args: readonly unknown[]): boolean {
   return false;
 }
 
-function record(row: Row, args: readonly unknown[], results: readonly Tensor[], inplaceSelf: Tensor | null): OpNode {
+function record(
+  row: Row,
+  args: readonly unknown[],
+  results: readonly Tensor[],
+  inplaceSelf: Tensor | null,
+): OpNode {
   const node = new OpNode(row, args, results.length);
   node.saveInputs(args, inplaceSelf);
   node.saveResults(results);
@@ -334,7 +341,10 @@ function runView(row: Row, args: readonly unknown[]): unknown {
     if (t === base) return result;
     t.inference = base.inference;
     if (t.dtype.isDifferentiable) {
-      t.view_ = new ViewInfo(base.view_?.base ?? base, many ? "multi_output" : mode.grad ? "default" : "no_grad");
+      t.view_ = new ViewInfo(
+        base.view_?.base ?? base,
+        many ? "multi_output" : mode.grad ? "default" : "no_grad",
+      );
     }
   }
   if (mode.grad && row.derivative !== undefined && wantsGrad(row, args)) {
@@ -412,7 +422,9 @@ function writeBack(name: string, self: Tensor, result: Tensor): void {
   checkCast(result.dtype, self.dtype);
   if (!sameSizes(result.sizes, self.sizes)) {
     throw new RuntimeError(
-      `output with shape ${shapeText(self.sizes)} doesn't match the broadcast shape ${shapeText(result.sizes)}`,
+      `output with shape ${shapeText(self.sizes)} doesn't match the broadcast shape ${
+        shapeText(result.sizes)
+      }`,
     );
   }
   void name;
@@ -424,7 +436,11 @@ export function writeOut(name: string, result: unknown, out: unknown): unknown {
   const results = Array.isArray(result) ? (result as Tensor[]) : [result as Tensor];
   const outs = Array.isArray(out) ? (out as unknown[]) : [out];
   if (outs.length !== results.length || outs.some((t) => !(t instanceof Tensor))) {
-    throw new TypeError(`${name}(): argument 'out' must be ${results.length === 1 ? "Tensor" : `tuple of ${results.length} Tensors`}`);
+    throw new TypeError(
+      `${name}(): argument 'out' must be ${
+        results.length === 1 ? "Tensor" : `tuple of ${results.length} Tensors`
+      }`,
+    );
   }
   results.forEach((r, i) => {
     const t = outs[i] as Tensor;
@@ -435,14 +451,20 @@ export function writeOut(name: string, result: unknown, out: unknown): unknown {
     }
     if (!can_cast(r.dtype, t.dtype)) checkCast(r.dtype, t.dtype);
     if (r.storage.backend !== t.storage.backend) {
-      throw new RuntimeError(`Expected all tensors to be on the same device, but found at least two devices, ${r.device} and ${t.device}!`);
+      throw new RuntimeError(
+        `Expected all tensors to be on the same device, but found at least two devices, ${r.device} and ${t.device}!`,
+      );
     }
     if (!sameSizes(r.sizes, t.sizes)) {
       if (t.count !== 0) {
         warnOnce(
           "UserWarning",
-          `An output with one or more elements was resized since it had shape ${shapeText(t.sizes)}, which does not match ` +
-            `the required output shape ${shapeText(r.sizes)}. This behavior is deprecated, and in a future PyTorch release ` +
+          `An output with one or more elements was resized since it had shape ${
+            shapeText(t.sizes)
+          }, which does not match ` +
+            `the required output shape ${
+              shapeText(r.sizes)
+            }. This behavior is deprecated, and in a future PyTorch release ` +
             "outputs will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by " +
             "resizing it, inplace, to zero elements with t.resize_(0).",
         );

@@ -120,7 +120,13 @@ export function makeMethod(name: string, rows: readonly Row[]): AnyFunction {
   const f = makeFunction(name, rows);
   if (f.length >= 1) {
     return function (this: Tensor, a?: unknown, b?: unknown, c?: unknown): unknown {
-      return c !== undefined ? f(this, a, b, c) : b !== undefined ? f(this, a, b) : a !== undefined ? f(this, a) : f(this);
+      return c !== undefined
+        ? f(this, a, b, c)
+        : b !== undefined
+        ? f(this, a, b)
+        : a !== undefined
+        ? f(this, a)
+        : f(this);
     };
   }
   return function (this: Tensor, ...args: unknown[]): unknown {

@@ -88,7 +88,9 @@ export function checkInternalOverlap(t: Tensor): void {
 function checkPartialOverlap(out: Tensor, x: Tensor): void {
   if (x.storage !== out.storage || x === out || out.count === 0 || x.count === 0) return;
   if (x.offset === out.offset && sameSizes(x.strides, out.strides) && sameSizes(x.sizes, out.sizes)) return;
-  if (!isNonOverlappingAndDense(x.sizes, x.strides) || !isNonOverlappingAndDense(out.sizes, out.strides)) return;
+  if (!isNonOverlappingAndDense(x.sizes, x.strides) || !isNonOverlappingAndDense(out.sizes, out.strides)) {
+    return;
+  }
   if (x.offset < out.offset + out.count && out.offset < x.offset + x.count) {
     throw new RuntimeError(
       "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory " +
@@ -195,7 +197,9 @@ const addresses: number[] = [0, 0, 0, 0, 0, 0];
 /** Do all tensors have the result's shape and strides, so that memory order will do? */
 function isUniform(out: Tensor, inputs: readonly Operand[]): boolean {
   for (const x of inputs) {
-    if (x instanceof Tensor && (!sameSizes(x.sizes, out.sizes) || !sameSizes(x.strides, out.strides))) return false;
+    if (x instanceof Tensor && (!sameSizes(x.sizes, out.sizes) || !sameSizes(x.strides, out.strides))) {
+      return false;
+    }
   }
   return isNonOverlappingAndDense(out.sizes, out.strides);
 }
@@ -225,7 +229,9 @@ function writeScalar(x: Scalar, slot: number, w: Int32Array, f: Float64Array): n
     f[slot] = x.value;
     return F64;
   }
-  if (x instanceof Complex) throw new RuntimeError("a complex number cannot be an operand of a real operation");
+  if (x instanceof Complex) {
+    throw new RuntimeError("a complex number cannot be an operand of a real operation");
+  }
   throw new TypeError(`expected a number, but got ${String(x)}`);
 }
 

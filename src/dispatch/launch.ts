@@ -163,9 +163,12 @@ export function kernelError(k: Kernel, status: number, backend: Backend): Error 
     case 2:
       return new NotImplementedError(`"${k.name.slice(3)}" not implemented for dtype code ${info[0]}`);
     case 3:
-      return Object.assign(new RuntimeError(`${k.name.slice(3)}: a value is out of range (at position ${info[1]})`), {
-        info,
-      });
+      return Object.assign(
+        new RuntimeError(`${k.name.slice(3)}: a value is out of range (at position ${info[1]})`),
+        {
+          info,
+        },
+      );
     case 4:
       return Object.assign(new LinAlgError("The input matrix is singular."), { info });
     case 5:

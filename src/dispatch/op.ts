@@ -26,7 +26,10 @@ export interface Ctx {
 }
 
 /** A gradient formula; joint formulas (key `"a, b"`) return one entry per name. */
-export type Derivative = ((c: Ctx) => Tensor | null | (Tensor | null)[]) | "nonDifferentiable" | "notImplemented";
+export type Derivative =
+  | ((c: Ctx) => Tensor | null | (Tensor | null)[])
+  | "nonDifferentiable"
+  | "notImplemented";
 
 // deno-lint-ignore no-explicit-any -- rows of every signature share one table; `bind` has checked the values
 type Body = (...args: any[]) => any;

@@ -18,7 +18,9 @@ const MAX_DIMS = 64;
 export function wrapDim(dim: number, rank: number): number {
   const n = Math.max(rank, 1);
   if (dim < -n || dim >= n) {
-    throw new IndexError(`Dimension out of range (expected to be in range of [${-n}, ${n - 1}], but got ${dim})`);
+    throw new IndexError(
+      `Dimension out of range (expected to be in range of [${-n}, ${n - 1}], but got ${dim})`,
+    );
   }
   return dim < 0 ? dim + n : dim;
 }
@@ -119,7 +121,10 @@ export function reduce(
 }
 
 /** A tensor as (outer, n, inner) around `dim`: what softmax, sort and scan kernels take. */
-export function splitAround(sizes: readonly number[], dim: number): [outer: number, n: number, inner: number] {
+export function splitAround(
+  sizes: readonly number[],
+  dim: number,
+): [outer: number, n: number, inner: number] {
   if (sizes.length === 0) return [1, 1, 1];
   return [numelOf(sizes.slice(0, dim)), sizes[dim]!, numelOf(sizes.slice(dim + 1))];
 }

@@ -117,7 +117,12 @@ export function isOptions(x: unknown): x is Record<string, unknown> {
 }
 
 /** Python's names for keyword arguments that NumPy calls otherwise. */
-const KEYWORD_ALIASES: Readonly<Record<string, string>> = { input: "self", axis: "dim", keepdims: "keepdim", x: "self" };
+const KEYWORD_ALIASES: Readonly<Record<string, string>> = {
+  input: "self",
+  axis: "dim",
+  keepdims: "keepdim",
+  x: "self",
+};
 
 /** Python's type name of a value, for error texts. */
 export function pythonType(x: unknown): string {
@@ -174,16 +179,23 @@ function isIndexTensor(x: unknown): x is Tensor {
 }
 
 function convertOne(type: string, x: unknown): unknown {
-  if (x instanceof Tensor && (type === "int" || type === "float" || type === "Scalar")) x = x.item() as Scalar;
+  if (x instanceof Tensor && (type === "int" || type === "float" || type === "Scalar")) {
+    x = x.item() as Scalar;
+  }
   switch (type) {
     case "int":
-      return typeof x === "bigint" && x >= BigInt(Number.MIN_SAFE_INTEGER) && x <= BigInt(Number.MAX_SAFE_INTEGER)
+      return typeof x === "bigint" && x >= BigInt(Number.MIN_SAFE_INTEGER) &&
+          x <= BigInt(Number.MAX_SAFE_INTEGER)
         ? Number(x)
         : x;
     case "float":
       return typeof x === "number" ? x : Number(x);
     case "Device":
-      return x instanceof Device ? x : typeof x === "number" ? new Device("cuda", x) : new Device(x as string);
+      return x instanceof Device
+        ? x
+        : typeof x === "number"
+        ? new Device("cuda", x)
+        : new Device(x as string);
     default:
       return x;
   }
@@ -282,16 +294,18 @@ export function bind(
         continue;
       }
       return {
-        mismatch: `${schema.name}(): argument '${publicName(p.name)}'${p.keywordOnly ? "" : ` (position ${i + 1})`} must be ${
-          typeText(p)
-        }, not ${pythonType(given)}`,
+        mismatch: `${schema.name}(): argument '${publicName(p.name)}'${
+          p.keywordOnly ? "" : ` (position ${i + 1})`
+        } must be ${typeText(p)}, not ${pythonType(given)}`,
       };
     }
     values[i] = value;
   }
   if (pos < args.length) {
     return {
-      mismatch: `${schema.name}() takes ${params.filter((p) => !p.keywordOnly).length} positional arguments but ${args.length} were given`,
+      mismatch: `${schema.name}() takes ${
+        params.filter((p) => !p.keywordOnly).length
+      } positional arguments but ${args.length} were given`,
     };
   }
   if (options !== null) {

@@ -80,7 +80,11 @@ const zeros = (c: Ctx): Tensor => c.grad.new_zeros(c.grad.sizes);
 const n = toNumber;
 
 /** elu(x) = scale * (max(0, x) + min(0, alpha * (exp(input_scale * x) - 1))) */
-const eluParams = (alpha: Scalar, scale: Scalar, inputScale: Scalar): number[] => [n(alpha), n(scale), n(inputScale)];
+const eluParams = (
+  alpha: Scalar,
+  scale: Scalar,
+  inputScale: Scalar,
+): number[] => [n(alpha), n(scale), n(inputScale)];
 
 const SELU_ALPHA = 1.6732632423543772848170429916717;
 const SELU_SCALE = 1.0507009873554804934193349852946;
@@ -104,7 +108,9 @@ function halves(self: Tensor, dim: number): [Tensor, Tensor] {
   if (self.sizes.length === 0) throw new RuntimeError("glu does not support 0-dimensional tensors");
   const size = self.size(dim);
   const d = dim < 0 ? dim + self.sizes.length : dim;
-  if (size % 2 !== 0) throw new RuntimeError(`Halving dimension must be even, but dimension ${d} is size ${size}`);
+  if (size % 2 !== 0) {
+    throw new RuntimeError(`Halving dimension must be even, but dimension ${d} is size ${size}`);
+  }
   return [self.narrow(d, 0, size / 2), self.narrow(d, size / 2, size / 2)];
 }
 
@@ -122,7 +128,13 @@ export const activations: Table = {
     derivative: { self: (c) => fn.threshold_backward!(c.grad, c.result, 0) },
     doc: "max(x, 0).",
   })],
-  threshold_backward: backwardRow("threshold_backward", "threshold_backward", "Scalar threshold", (t) => [n(t)], zeros),
+  threshold_backward: backwardRow(
+    "threshold_backward",
+    "threshold_backward",
+    "Scalar threshold",
+    (t) => [n(t)],
+    zeros,
+  ),
   threshold: activation({
     name: "threshold",
     args: "Scalar threshold, Scalar value",
@@ -137,7 +149,13 @@ export const activations: Table = {
     backward: (c) => fn.leaky_relu_backward!(c.grad, c.self, c.negative_slope),
     doc: "x where positive, else negative_slope * x.",
   }),
-  leaky_relu_backward: backwardRow("leaky_relu_backward", "leaky_relu_backward", "Scalar negative_slope", (s) => [n(s)], zeros),
+  leaky_relu_backward: backwardRow(
+    "leaky_relu_backward",
+    "leaky_relu_backward",
+    "Scalar negative_slope",
+    (s) => [n(s)],
+    zeros,
+  ),
   elu: activation({
     name: "elu",
     args: "Scalar alpha=1, Scalar scale=1, Scalar input_scale=1",
@@ -152,7 +170,10 @@ export const activations: Table = {
     eluParams,
     (c) => {
       const k = n(c.alpha) * n(c.scale) * n(c.input_scale) ** 2;
-      return c.grad.mul(c.grad_output).mul(c.self.mul(c.input_scale).exp().mul(k)).masked_fill(c.self.gt(0), 0);
+      return c.grad.mul(c.grad_output).mul(c.self.mul(c.input_scale).exp().mul(k)).masked_fill(
+        c.self.gt(0),
+        0,
+      );
     },
   ),
   selu: [op({
@@ -178,7 +199,9 @@ export const activations: Table = {
       if (approximate !== "none" && approximate !== "tanh") {
         throw new RuntimeError("approximate argument must be either none or tanh.");
       }
-      if (self.dtype.kind < Kind.float) throw new RuntimeError(`"GeluKernelImpl" not implemented for '${self.dtype.scalarName}'`);
+      if (self.dtype.kind < Kind.float) {
+        throw new RuntimeError(`"GeluKernelImpl" not implemented for '${self.dtype.scalarName}'`);
+      }
       return withParams(approximate === "tanh" ? "gelu_tanh" : "gelu", self, null);
     },
     plain: true,
@@ -317,7 +340,9 @@ export const activations: Table = {
   softshrink: [op({
     schema: "softshrink(Tensor self, Scalar lambd=0.5) -> Tensor",
     impl: (self: Tensor, lambd: Scalar) => {
-      if (n(lambd) < 0) throw new RuntimeError(`lambda must be greater or equal to 0, but found to be ${n(lambd)}.`);
+      if (n(lambd) < 0) {
+        throw new RuntimeError(`lambda must be greater or equal to 0, but found to be ${n(lambd)}.`);
+      }
       return withParams("softshrink", self, [n(lambd)]);
     },
     plain: true,
@@ -331,7 +356,9 @@ export const activations: Table = {
     schema: "prelu(Tensor self, Tensor weight) -> Tensor",
     composite: (self: Tensor, weight: Tensor) => {
       if (weight.sizes.length > 1) {
-        throw new RuntimeError(`prelu: Expected \`weight\` to be a scalar or 1D tensor, but got ndim = ${weight.sizes.length}`);
+        throw new RuntimeError(
+          `prelu: Expected \`weight\` to be a scalar or 1D tensor, but got ndim = ${weight.sizes.length}`,
+        );
       }
       const channels = self.sizes.length > 1 ? self.sizes[1]! : 1;
       if (weight.count !== 1) {
@@ -343,7 +370,12 @@ export const activations: Table = {
         }
       }
       const shape = self.sizes.map((_, i) => (i === 1 && weight.count > 1 ? weight.count : 1));
-      return fn.prelu_kernel!(self, self.sizes.length === 0 ? weight.reshape([]) : weight.reshape(weight.count === 1 ? self.sizes.map(() => 1) : shape));
+      return fn.prelu_kernel!(
+        self,
+        self.sizes.length === 0
+          ? weight.reshape([])
+          : weight.reshape(weight.count === 1 ? self.sizes.map(() => 1) : shape),
+      );
     },
     doc: "x where positive, else weight * x.",
   })],

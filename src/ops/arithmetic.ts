@@ -61,7 +61,9 @@ function zeroDivision<T>(body: () => T): T {
   try {
     return body();
   } catch (e) {
-    if (e instanceof RuntimeError && /a value is out of range/.test(e.message)) throw new RuntimeError("ZeroDivisionError");
+    if (e instanceof RuntimeError && /a value is out of range/.test(e.message)) {
+      throw new RuntimeError("ZeroDivisionError");
+    }
     throw e;
   }
 }
@@ -144,7 +146,10 @@ const logical = (name: "logical_and" | "logical_or" | "logical_xor", doc: string
     doc,
   });
 
-function bitwise(name: "bitwise_and" | "bitwise_or" | "bitwise_xor", onBool: "logical_and" | "logical_or" | "logical_xor") {
+function bitwise(
+  name: "bitwise_and" | "bitwise_or" | "bitwise_xor",
+  onBool: "logical_and" | "logical_or" | "logical_xor",
+) {
   return (self: Operand, other: Operand): Tensor => {
     const dtype = resultType2(self, other);
     if (dtype.kind >= Kind.float) {
@@ -159,7 +164,9 @@ function shift(name: "bitwise_left_shift" | "bitwise_right_shift") {
     const dtype = resultType2(self, other);
     if (dtype.kind !== Kind.int) {
       throw new RuntimeError(
-        `"${name === "bitwise_left_shift" ? "lshift" : "rshift"}_cpu" not implemented for '${dtype.scalarName}'`,
+        `"${
+          name === "bitwise_left_shift" ? "lshift" : "rshift"
+        }_cpu" not implemented for '${dtype.scalarName}'`,
       );
     }
     return binaryIn(name, self, other, dtype);
@@ -171,7 +178,10 @@ const maskOfWinner = (c: Ctx, greater: "ge" | "le", name: "self" | "other"): Ten
   const mine = name === "self" ? self : other, theirs = name === "self" ? other : self;
   const strict = greater === "ge" ? mine.le(theirs) : mine.ge(theirs);
   // Equal values share the gradient.
-  return grad.div(2).where(mine.eq(theirs), grad).masked_fill(strict.logical_and(mine.eq(theirs).logical_not()), 0);
+  return grad.div(2).where(mine.eq(theirs), grad).masked_fill(
+    strict.logical_and(mine.eq(theirs).logical_not()),
+    0,
+  );
 };
 
 /** clamp with numbers: gradient 1 inside and on the bounds. */
@@ -190,7 +200,10 @@ function clamp(self: Tensor, min: Operand | null, max: Operand | null): Tensor {
   const dtype = resultType(operands);
   if (min === null) return binaryIn("minimum", self, max!, dtype);
   if (max === null) return binaryIn("maximum", self, min, dtype);
-  if (!(min instanceof Tensor) && !(max instanceof Tensor) && (Number.isNaN(Number(min)) || Number.isNaN(Number(max)))) {
+  if (
+    !(min instanceof Tensor) && !(max instanceof Tensor) &&
+    (Number.isNaN(Number(min)) || Number.isNaN(Number(max)))
+  ) {
     return binaryIn("mul", self, NaN, dtype);
   }
   return ternaryIn("clamp", self, min, max, dtype);
@@ -210,7 +223,9 @@ const clampDerivative = {
 
 function where(self: Operand, condition: Tensor, other: Operand): Tensor {
   if (condition.dtype !== bool && condition.dtype.name !== "uint8") {
-    throw new RuntimeError(`where expected condition to be a boolean tensor, but got a tensor with dtype ${condition.dtype.scalarName}`);
+    throw new RuntimeError(
+      `where expected condition to be a boolean tensor, but got a tensor with dtype ${condition.dtype.scalarName}`,
+    );
   }
   const dtype = resultType([self, other]);
   return ternaryIn("where", condition, self, other, dtype);
@@ -322,7 +337,11 @@ export const arithmetic: Table = {
     schema: "pow(Operand self, Operand exponent) -> Tensor",
     impl: power,
     node: ([self, exponent]) =>
-      !(exponent instanceof Tensor) ? "PowBackward0" : self instanceof Tensor ? "PowBackward1" : "PowBackward2",
+      !(exponent instanceof Tensor)
+        ? "PowBackward0"
+        : self instanceof Tensor
+        ? "PowBackward1"
+        : "PowBackward2",
     plain: true,
     direct: true,
     inplace: true,
@@ -430,7 +449,8 @@ export const arithmetic: Table = {
   })],
   fmax: [op({
     schema: "fmax(Tensor self, Tensor other) -> Tensor",
-    impl: (a: Tensor, b: Tensor) => binaryIn(resultType2(a, b).kind < Kind.float ? "maximum" : "fmax", a, b, resultType2(a, b)),
+    impl: (a: Tensor, b: Tensor) =>
+      binaryIn(resultType2(a, b).kind < Kind.float ? "maximum" : "fmax", a, b, resultType2(a, b)),
     plain: true,
     direct: true,
     saves: ["self", "other"],
@@ -442,7 +462,8 @@ export const arithmetic: Table = {
   })],
   fmin: [op({
     schema: "fmin(Tensor self, Tensor other) -> Tensor",
-    impl: (a: Tensor, b: Tensor) => binaryIn(resultType2(a, b).kind < Kind.float ? "minimum" : "fmin", a, b, resultType2(a, b)),
+    impl: (a: Tensor, b: Tensor) =>
+      binaryIn(resultType2(a, b).kind < Kind.float ? "minimum" : "fmin", a, b, resultType2(a, b)),
     plain: true,
     direct: true,
     saves: ["self", "other"],
@@ -494,10 +515,14 @@ export const arithmetic: Table = {
     schema: "lerp(Tensor self, Tensor end, Operand weight) -> Tensor",
     impl: (self: Tensor, end: Tensor, weight: Operand) => {
       if (self.dtype !== end.dtype) {
-        throw new RuntimeError(`expected dtype ${self.dtype.name} for \`end\` but got dtype ${end.dtype.name}`);
+        throw new RuntimeError(
+          `expected dtype ${self.dtype.name} for \`end\` but got dtype ${end.dtype.name}`,
+        );
       }
       if (weight instanceof Tensor && weight.dtype !== self.dtype) {
-        throw new RuntimeError(`expected dtype ${self.dtype.name} for \`weight\` but got dtype ${weight.dtype.name}`);
+        throw new RuntimeError(
+          `expected dtype ${self.dtype.name} for \`weight\` but got dtype ${weight.dtype.name}`,
+        );
       }
       return ternaryIn("lerp", self, end, weight, self.dtype);
     },
@@ -594,9 +619,15 @@ export const arithmetic: Table = {
         );
       }
       const kind = value instanceof Tensor ? value.dtype.kind : scalarKind(value);
-      if (value instanceof Tensor ? !can_cast(value.dtype, self.dtype) : kind > Math.max(self.dtype.kind, Kind.int)) {
+      if (
+        value instanceof Tensor
+          ? !can_cast(value.dtype, self.dtype)
+          : kind > Math.max(self.dtype.kind, Kind.int)
+      ) {
         throw new RuntimeError(
-          `value cannot be converted to type ${self.dtype === float32 ? "float" : self.dtype.name}_t without overflow`,
+          `value cannot be converted to type ${
+            self.dtype === float32 ? "float" : self.dtype.name
+          }_t without overflow`,
         );
       }
       return ternaryIn("where", mask, value, self, self.dtype);
@@ -762,7 +793,9 @@ export function largestFinite(d: DType): number {
 
 // Derivatives may divide or raise a number by a tensor.
 function div(a: Operand, b: Operand): Tensor {
-  return a instanceof Tensor ? a.div(b) : (b as Tensor).new_full([], toNumber(a), { dtype: get_default_dtype() }).div(b);
+  return a instanceof Tensor
+    ? a.div(b)
+    : (b as Tensor).new_full([], toNumber(a), { dtype: get_default_dtype() }).div(b);
 }
 function pow(a: Operand, b: Tensor): Tensor {
   return b.new_full([], toNumber(a as Scalar), { dtype: b.dtype }).pow(b);

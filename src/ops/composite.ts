@@ -32,7 +32,11 @@ function labelsOf(part: string, t: Tensor, k: number): string[] {
   const text = part.replace(/\s/g, "");
   const letters = text.replace("...", "");
   if (/[^a-zA-Z]/.test(letters)) {
-    throw new RuntimeError(`einsum(): invalid subscript given at index ${text.search(/[^a-zA-Z.]/)} in the equation string, subscripts must be in [a-zA-Z]`);
+    throw new RuntimeError(
+      `einsum(): invalid subscript given at index ${
+        text.search(/[^a-zA-Z.]/)
+      } in the equation string, subscripts must be in [a-zA-Z]`,
+    );
   }
   const has = text.includes("...");
   const missing = t.sizes.length - letters.length;
@@ -67,15 +71,23 @@ function einsum(equation: string, operands: readonly Tensor[]): Tensor {
       if (old === undefined || old === 1) sizeOf.set(l, n);
       else if (n !== old && n !== 1) {
         throw new RuntimeError(
-          `einsum(): subscript ${l.startsWith(".") ? "..." : l} has size ${n} for operand ${k} which does not broadcast with previously seen size ${old}`,
+          `einsum(): subscript ${
+            l.startsWith(".") ? "..." : l
+          } has size ${n} for operand ${k} which does not broadcast with previously seen size ${old}`,
         );
       }
     })
   );
-  const dots = [...sizeOf.keys()].filter((l) => l.startsWith(".")).sort((a, b) => Number(b.slice(1)) - Number(a.slice(1)));
+  const dots = [...sizeOf.keys()].filter((l) => l.startsWith(".")).sort((a, b) =>
+    Number(b.slice(1)) - Number(a.slice(1))
+  );
   const all = labels.flat();
   const out = output === undefined
-    ? [...dots, ...[...new Set(all)].filter((l) => !l.startsWith(".") && all.filter((x) => x === l).length === 1).sort()]
+    ? [
+      ...dots,
+      ...[...new Set(all)].filter((l) => !l.startsWith(".") && all.filter((x) => x === l).length === 1)
+        .sort(),
+    ]
     : outputLabels(output.replace(/\s/g, ""), dots, sizeOf);
   // Diagonals of repeated labels, then products two at a time.
   const terms = operands.map((t, k) => diagonals(t, labels[k]!));
@@ -95,9 +107,13 @@ function outputLabels(text: string, dots: string[], known: Map<string, number>):
   const out: string[] = [];
   const [before, after] = text.includes("...") ? text.split("...") as [string, string] : [text, ""];
   for (const l of [...before, ...(text.includes("...") ? dots : []), ...after]) {
-    if (out.includes(l)) throw new RuntimeError(`einsum(): output subscript ${l} appears more than once in the output`);
+    if (out.includes(l)) {
+      throw new RuntimeError(`einsum(): output subscript ${l} appears more than once in the output`);
+    }
     if (!known.has(l)) {
-      throw new RuntimeError(`einsum(): output subscript ${l} does not appear in the equation for any input operand`);
+      throw new RuntimeError(
+        `einsum(): output subscript ${l} does not appear in the equation for any input operand`,
+      );
     }
     out.push(l);
   }
@@ -116,7 +132,9 @@ function diagonals(t: Tensor, labels: string[]): Term {
       if (mine[i] !== mine[j]) continue;
       if (t.sizes[i] !== t.sizes[j]) {
         throw new RuntimeError(
-          `einsum(): subscript ${mine[i]} is repeated for operand 0 but the sizes don't match, ${t.sizes[j]} != ${t.sizes[i]}`,
+          `einsum(): subscript ${mine[i]} is repeated for operand 0 but the sizes don't match, ${
+            t.sizes[j]
+          } != ${t.sizes[i]}`,
         );
       }
       t = t.diagonal(0, i, j).movedim(-1, i);
@@ -128,7 +146,8 @@ function diagonals(t: Tensor, labels: string[]): Term {
 
 /** The product of two terms, summed over the labels that nobody needs later: one batched matrix product. */
 function contract(a: Term, b: Term, later: ReadonlySet<string>): Term {
-  const size = (term: Term, l: string): number => term.labels.includes(l) ? term.t.sizes[term.labels.indexOf(l)]! : 1;
+  const size = (term: Term, l: string): number =>
+    term.labels.includes(l) ? term.t.sizes[term.labels.indexOf(l)]! : 1;
   const shared = a.labels.filter((l) => b.labels.includes(l));
   const summed = shared.filter((l) => !later.has(l));
   const batch = shared.filter((l) => later.has(l));
@@ -136,16 +155,23 @@ function contract(a: Term, b: Term, later: ReadonlySet<string>): Term {
   const lone = (x: Term, y: Term): Term => {
     const drop = x.labels.filter((l) => !later.has(l) && !y.labels.includes(l));
     if (drop.length === 0) return x;
-    return { t: x.t.sum(drop.map((l) => x.labels.indexOf(l))), labels: x.labels.filter((l) => !drop.includes(l)) };
+    return {
+      t: x.t.sum(drop.map((l) => x.labels.indexOf(l))),
+      labels: x.labels.filter((l) => !drop.includes(l)),
+    };
   };
   const x = lone(a, b), y = lone(b, a);
-  const left = x.labels.filter((l) => !shared.includes(l)), right = y.labels.filter((l) => !shared.includes(l));
+  const left = x.labels.filter((l) => !shared.includes(l)),
+    right = y.labels.filter((l) => !shared.includes(l));
   const sizes = (term: Term, list: string[]): number[] => list.map((l) => size(term, l));
   const wide = (list: string[]): number[] => list.map((l) => Math.max(size(x, l), size(y, l)));
   const arrange = (term: Term, own: string[], ownFirst: boolean): Tensor => {
     const order = ownFirst ? [...batch, ...own, ...summed] : [...batch, ...summed, ...own];
     const p = term.t.permute(order.map((l) => term.labels.indexOf(l)));
-    const full = p.expand([...wide(batch), ...(ownFirst ? [...sizes(term, own), ...wide(summed)] : [...wide(summed), ...sizes(term, own)])]);
+    const full = p.expand([
+      ...wide(batch),
+      ...(ownFirst ? [...sizes(term, own), ...wide(summed)] : [...wide(summed), ...sizes(term, own)]),
+    ]);
     const n = numelOf(wide(batch)), s = numelOf(wide(summed)), o = numelOf(sizes(term, own));
     return full.reshape(ownFirst ? [n, o, s] : [n, s, o]);
   };
@@ -158,10 +184,16 @@ function contract(a: Term, b: Term, later: ReadonlySet<string>): Term {
 
 function cdist(a: Tensor, b: Tensor, p: number): Tensor {
   if (a.sizes.length < 2 || b.sizes.length < 2) {
-    throw new RuntimeError(`cdist only supports at least 2D tensors, X${a.sizes.length < 2 ? 1 : 2} got: ${Math.min(a.sizes.length, b.sizes.length)}D`);
+    throw new RuntimeError(
+      `cdist only supports at least 2D tensors, X${a.sizes.length < 2 ? 1 : 2} got: ${
+        Math.min(a.sizes.length, b.sizes.length)
+      }D`,
+    );
   }
   if (a.sizes.at(-1) !== b.sizes.at(-1)) {
-    throw new RuntimeError(`X1 and X2 must have the same number of columns. X1: ${a.sizes.at(-1)} X2: ${b.sizes.at(-1)}`);
+    throw new RuntimeError(
+      `X1 and X2 must have the same number of columns. X1: ${a.sizes.at(-1)} X2: ${b.sizes.at(-1)}`,
+    );
   }
   if (p < 0) throw new RuntimeError("cdist only supports non-negative p values");
   return fn.linalg_vector_norm!(a.unsqueeze(-2).sub(b.unsqueeze(-3)), p, [-1]);
@@ -181,10 +213,14 @@ function trapezoid(y: Tensor, x: Tensor | null, dx: Scalar, dim: number): Tensor
 function checkWeights(name: string, w: Tensor | null, self: Tensor, kind: string): void {
   if (w === null) return;
   if (w.sizes.length > 1) {
-    throw new RuntimeError(`cov(): expected ${name} to have one or fewer dimensions but got ${name} with ${w.sizes.length} dimensions`);
+    throw new RuntimeError(
+      `cov(): expected ${name} to have one or fewer dimensions but got ${name} with ${w.sizes.length} dimensions`,
+    );
   }
   if ((w.dtype.kind >= Kind.float) !== (kind === "floating point")) {
-    throw new RuntimeError(`cov(): expected ${name} to have ${kind} dtype but got ${name} with ${w.dtype.scalarName} dtype`);
+    throw new RuntimeError(
+      `cov(): expected ${name} to have ${kind} dtype but got ${name} with ${w.dtype.scalarName} dtype`,
+    );
   }
   const n = self.sizes.length < 2 ? self.count : self.sizes[1]!;
   if (w.count !== n) {
@@ -198,8 +234,14 @@ function checkWeights(name: string, w: Tensor | null, self: Tensor, kind: string
 function cov(self: Tensor, correction: number, fweights: Tensor | null, aweights: Tensor | null): Tensor {
   checkWeights("fweights", fweights, self, "integral");
   checkWeights("aweights", aweights, self, "floating point");
-  if (self.sizes.length > 2) throw new RuntimeError(`cov(): expected input to have two or fewer dimensions but got an input with ${self.sizes.length} dimensions`);
-  const x = (self.sizes.length < 2 ? self.reshape([1, -1]) : self).to(self.dtype.kind < Kind.float ? fn.result_type!(self, 1.5) as never as DType : self.dtype);
+  if (self.sizes.length > 2) {
+    throw new RuntimeError(
+      `cov(): expected input to have two or fewer dimensions but got an input with ${self.sizes.length} dimensions`,
+    );
+  }
+  const x = (self.sizes.length < 2 ? self.reshape([1, -1]) : self).to(
+    self.dtype.kind < Kind.float ? fn.result_type!(self, 1.5) as never as DType : self.dtype,
+  );
   let w: Tensor | null = fweights;
   if (aweights !== null) w = w === null ? aweights : w.mul(aweights);
   const n = x.sizes[1]!;
@@ -283,10 +325,14 @@ export const composites: Table = {
     schema: "cartesian_prod(Tensor[] tensors) -> Tensor",
     composite: (tensors: Tensor[]) => {
       for (const t of tensors) {
-        if (t.sizes.length !== 1) throw new RuntimeError(`Expect a 1D vector, but got shape ${shapeText(t.sizes)}`);
+        if (t.sizes.length !== 1) {
+          throw new RuntimeError(`Expect a 1D vector, but got shape ${shapeText(t.sizes)}`);
+        }
       }
       if (tensors.length === 1) return tensors[0];
-      const grids = (fn.meshgrid!(tensors, { indexing: "ij" }) as unknown as Tensor[]).map((g) => g.reshape([-1]));
+      const grids = (fn.meshgrid!(tensors, { indexing: "ij" }) as unknown as Tensor[]).map((g) =>
+        g.reshape([-1])
+      );
       return fn.stack!(grids, 1);
     },
     varargs: "tensors",
@@ -296,7 +342,9 @@ export const composites: Table = {
   combinations: [op({
     schema: "combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor",
     composite: (self: Tensor, r: number, replacement: boolean) => {
-      if (self.sizes.length !== 1) throw new RuntimeError(`Expect a 1D vector, but got shape ${shapeText(self.sizes)}`);
+      if (self.sizes.length !== 1) {
+        throw new RuntimeError(`Expect a 1D vector, but got shape ${shapeText(self.sizes)}`);
+      }
       if (r < 0) throw new RuntimeError(`Expect a non-negative number, but got ${r}`);
       if (r === 0) return self.new_empty([0]);
       const n = self.sizes[0]!;
@@ -319,7 +367,9 @@ export const composites: Table = {
     schema: "kron(Tensor self, Tensor other) -> Tensor",
     composite: (self: Tensor, other: Tensor) => {
       const rank = Math.max(self.sizes.length, other.sizes.length);
-      const padded = (t: Tensor): number[] => [...new Array<number>(rank - t.sizes.length).fill(1), ...t.sizes];
+      const padded = (
+        t: Tensor,
+      ): number[] => [...new Array<number>(rank - t.sizes.length).fill(1), ...t.sizes];
       const a = padded(self), b = padded(other);
       const x = self.reshape(a.flatMap((s) => [s, 1])), y = other.reshape(b.flatMap((s) => [1, s]));
       return x.mul(y).reshape(a.map((s, i) => s * b[i]!));
@@ -373,7 +423,9 @@ export const composites: Table = {
     schema: "linalg_vecdot(Tensor self, Tensor other, *, int dim=-1) -> Tensor",
     composite: (self: Tensor, other: Tensor, dim: number) => {
       if (self.dtype.kind < Kind.float) {
-        throw new RuntimeError(`linalg.vecdot: Expected a floating point or complex tensor as input. Got ${self.dtype.scalarName}`);
+        throw new RuntimeError(
+          `linalg.vecdot: Expected a floating point or complex tensor as input. Got ${self.dtype.scalarName}`,
+        );
       }
       return self.mul(other).sum(dim);
     },
@@ -413,9 +465,15 @@ export const composites: Table = {
   renorm: [op({
     schema: "renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor",
     composite: (self: Tensor, p: Scalar, dim: number, maxnorm: Scalar) => {
-      if (self.sizes.length < 2) throw new RuntimeError(`renorm: input needs at least 2 dimensions, got ${self.sizes.length} dimensions`);
+      if (self.sizes.length < 2) {
+        throw new RuntimeError(
+          `renorm: input needs at least 2 dimensions, got ${self.sizes.length} dimensions`,
+        );
+      }
       if (toNumber(p) <= 0) throw new RuntimeError("renorm: non-positive-norm not supported");
-      if (toNumber(maxnorm) < 0) throw new RuntimeError(`renorm: expected maxnorm to be >= 0 but got ${toNumber(maxnorm)}`);
+      if (toNumber(maxnorm) < 0) {
+        throw new RuntimeError(`renorm: expected maxnorm to be >= 0 but got ${toNumber(maxnorm)}`);
+      }
       const d = wrapDim(dim, self.sizes.length);
       const others = self.sizes.map((_, i) => i).filter((i) => i !== d);
       const norms = fn.linalg_vector_norm!(self, toNumber(p), others, true) as Tensor;
@@ -438,7 +496,9 @@ export const composites: Table = {
   frexp: [op({
     schema: "frexp(Tensor self) -> (Tensor mantissa, Tensor exponent)",
     composite: (self: Tensor) => {
-      if (self.dtype.kind < Kind.float) throw new RuntimeError("torch.frexp() only supports floating-point dtypes");
+      if (self.dtype.kind < Kind.float) {
+        throw new RuntimeError("torch.frexp() only supports floating-point dtypes");
+      }
       const x = self.detach(), size = x.abs();
       // exponent e with 0.5 <= |x| 2^-e < 1; log2 may be off by one next to a power of two.
       let e = size.log2().floor().add(1);
@@ -455,13 +515,15 @@ export const composites: Table = {
     doc: "Mantissa in [0.5, 1) and exponent.",
   })],
   fractional_max_pool2d: [op({
-    schema: "fractional_max_pool2d(Tensor self, int[2] kernel_size, int[2] output_size, Tensor random_samples) -> (Tensor, Tensor)",
+    schema:
+      "fractional_max_pool2d(Tensor self, int[2] kernel_size, int[2] output_size, Tensor random_samples) -> (Tensor, Tensor)",
     composite: (self: Tensor, k: Ints, size: Ints, samples: Tensor) => fractionalPool(self, k, size, samples),
     only: "hidden",
     doc: "Max pooling over windows of random size.",
   })],
   fractional_max_pool3d: [op({
-    schema: "fractional_max_pool3d(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples) -> (Tensor, Tensor)",
+    schema:
+      "fractional_max_pool3d(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples) -> (Tensor, Tensor)",
     composite: (self: Tensor, k: Ints, size: Ints, samples: Tensor) => fractionalPool(self, k, size, samples),
     only: "hidden",
     doc: "Max pooling over windows of random size.",
@@ -471,7 +533,11 @@ export const composites: Table = {
 function crossAlong(self: Tensor, other: Tensor, d: number, size: Ints, shown = d): Tensor {
   const lengthOf = (t: Tensor): number | undefined => t.sizes[d - (size.length - t.sizes.length)];
   if (lengthOf(self) !== 3 || lengthOf(other) !== 3) {
-    throw new RuntimeError(`linalg.cross: inputs dimension ${shown} must have length 3. Got ${self.sizes[d]} and ${other.sizes[d]}`);
+    throw new RuntimeError(
+      `linalg.cross: inputs dimension ${shown} must have length 3. Got ${self.sizes[d]} and ${
+        other.sizes[d]
+      }`,
+    );
   }
   const a = self.expand(size), b = other.expand(size);
   const turned = (t: Tensor, by: number): Tensor => t.roll([-by], [d]);
@@ -500,11 +566,13 @@ function fractionalPool(self: Tensor, kernel: Ints, size: Ints, samples: Tensor)
   size.forEach((o, i) => {
     if (o + kernel[i]! - 1 > spatial[i]!) {
       throw new RuntimeError(
-        `fractional_max_pool${rank}d(): pool ${["depth", "height", "width"].slice(3 - rank)[i]} ${kernel[i]} too large relative to input ${["depth", "height", "width"].slice(3 - rank)[i]} ${spatial[i]}`,
+        `fractional_max_pool${rank}d(): pool ${["depth", "height", "width"].slice(3 - rank)[i]} ${
+          kernel[i]
+        } too large relative to input ${["depth", "height", "width"].slice(3 - rank)[i]} ${spatial[i]}`,
       );
     }
   });
-  const values = (samples.reshape([n * c, rank]).tolist() as number[][]);
+  const values = samples.reshape([n * c, rank]).tolist() as number[][];
   const outCount = numelOf(size), window = numelOf(kernel);
   const places = new BigInt64Array(n * c * outCount * window);
   let at = 0;

@@ -47,7 +47,9 @@ function launch(
 ): void {
   const t = (x ?? y ?? weight)!;
   if (numelOf(ySizes) * numelOf(weightSizes) > 1 << 14) t.storage.backend.expectWork();
-  const l = begin(k, t.storage.backend).i(0).i(t.dtype.code).i(xSizes[0]!).i(g.groups).i(xSizes[1]!).i(ySizes[1]!);
+  const l = begin(k, t.storage.backend).i(0).i(t.dtype.code).i(xSizes[0]!).i(g.groups).i(xSizes[1]!).i(
+    ySizes[1]!,
+  );
   l.list(triple(xSizes.slice(2), 1)).list(triple(ySizes.slice(2), 1)).list(triple(weightSizes.slice(2), 1));
   l.list(triple(g.stride, 1)).list(triple(g.padding, 0)).list(triple(g.dilation, 1));
   l.p(x).p(weight).p(bias).p(y).i(0).i(0);
@@ -64,9 +66,21 @@ function outputSizes(input: Ints, weight: Ints, g: Geometry): number[] {
   ];
 }
 
-function forward(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Ints, padding: Ints, dilation: Ints, groups: number): Tensor {
+function forward(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: Ints,
+  padding: Ints,
+  dilation: Ints,
+  groups: number,
+): Tensor {
   const g = { stride, padding, dilation, groups };
-  if (input.dtype === int64) return viaDouble(() => forward(input.double(), weight.double(), bias?.double() ?? null, stride, padding, dilation, groups));
+  if (input.dtype === int64) {
+    return viaDouble(() =>
+      forward(input.double(), weight.double(), bias?.double() ?? null, stride, padding, dilation, groups)
+    );
+  }
   const sizes = outputSizes(input.sizes, weight.sizes, g);
   const out = emptyTensor(sizes, input.dtype, commonBackend([input, weight, bias]));
   if (out.count === 0) return out;
@@ -75,7 +89,17 @@ function forward(input: Tensor, weight: Tensor, bias: Tensor | null, stride: Int
     if (bias !== null) out.add_(bias.reshape([1, -1, ...stride.map(() => 1)]));
     return out;
   }
-  launch(CONV, packed(input), input.sizes, packed(weight), weight.sizes, bias === null ? null : packed(bias), out, sizes, g);
+  launch(
+    CONV,
+    packed(input),
+    input.sizes,
+    packed(weight),
+    weight.sizes,
+    bias === null ? null : packed(bias),
+    out,
+    sizes,
+    g,
+  );
   return out;
 }
 
@@ -84,8 +108,18 @@ function viaDouble(body: () => Tensor): Tensor {
   return body().to(int64);
 }
 
-function backwardInput(grad: Tensor, inputSizes: Ints, weight: Tensor, bias: Tensor | null, g: Geometry): Tensor {
-  if (grad.dtype === int64) return viaDouble(() => backwardInput(grad.double(), inputSizes, weight.double(), bias?.double() ?? null, g));
+function backwardInput(
+  grad: Tensor,
+  inputSizes: Ints,
+  weight: Tensor,
+  bias: Tensor | null,
+  g: Geometry,
+): Tensor {
+  if (grad.dtype === int64) {
+    return viaDouble(() =>
+      backwardInput(grad.double(), inputSizes, weight.double(), bias?.double() ?? null, g)
+    );
+  }
   const out = emptyTensor(inputSizes, grad.dtype, grad.storage.backend);
   if (out.count === 0) return out;
   if (grad.count === 0 || weight.count === 0) {
@@ -93,11 +127,27 @@ function backwardInput(grad: Tensor, inputSizes: Ints, weight: Tensor, bias: Ten
     if (bias !== null) out.add_(bias.reshape([1, -1, ...g.stride.map(() => 1)]));
     return out;
   }
-  launch(BACKWARD_INPUT, out, inputSizes, packed(weight), weight.sizes, bias === null ? null : packed(bias), packed(grad), grad.sizes, g);
+  launch(
+    BACKWARD_INPUT,
+    out,
+    inputSizes,
+    packed(weight),
+    weight.sizes,
+    bias === null ? null : packed(bias),
+    packed(grad),
+    grad.sizes,
+    g,
+  );
   return out;
 }
 
-function backwardWeight(grad: Tensor, input: Tensor, weightSizes: Ints, wantBias: boolean, g: Geometry): [Tensor, Tensor] {
+function backwardWeight(
+  grad: Tensor,
+  input: Tensor,
+  weightSizes: Ints,
+  wantBias: boolean,
+  g: Geometry,
+): [Tensor, Tensor] {
   const backend = grad.storage.backend;
   const weight = emptyTensor(weightSizes, grad.dtype, backend);
   const bias = emptyTensor(wantBias ? [grad.sizes[1]!] : [0], grad.dtype, backend);
@@ -107,23 +157,39 @@ function backwardWeight(grad: Tensor, input: Tensor, weightSizes: Ints, wantBias
     return [weight, bias];
   }
   if (weight.count === 0 && !wantBias) return [weight, bias];
-  launch(BACKWARD_WEIGHT, packed(input), input.sizes, weight, weightSizes, wantBias ? bias : null, packed(grad), grad.sizes, g);
+  launch(
+    BACKWARD_WEIGHT,
+    packed(input),
+    input.sizes,
+    weight,
+    weightSizes,
+    wantBias ? bias : null,
+    packed(grad),
+    grad.sizes,
+    g,
+  );
   return [weight, bias];
 }
 
 function checkOperands(name: string, rank: number, input: Tensor, weight: Tensor, bias: Tensor | null): void {
   if (weight.sizes.length !== rank + 2) {
     throw new RuntimeError(
-      `Expected ${rank + 2}-dimensional weight for ${name}, but got weight of size: ${shapeText(weight.sizes)}`,
+      `Expected ${rank + 2}-dimensional weight for ${name}, but got weight of size: ${
+        shapeText(weight.sizes)
+      }`,
     );
   }
   if (input.sizes.length !== rank + 2 && input.sizes.length !== rank + 1) {
     throw new RuntimeError(
-      `Expected ${rank + 1}D (unbatched) or ${rank + 2}D (batched) input to ${name}, but got input of size: ${shapeText(input.sizes)}`,
+      `Expected ${rank + 1}D (unbatched) or ${rank + 2}D (batched) input to ${name}, but got input of size: ${
+        shapeText(input.sizes)
+      }`,
     );
   }
   if (input.dtype !== weight.dtype) {
-    throw new RuntimeError(`expected scalar type ${input.dtype.scalarName} but found ${weight.dtype.scalarName}`);
+    throw new RuntimeError(
+      `expected scalar type ${input.dtype.scalarName} but found ${weight.dtype.scalarName}`,
+    );
   }
   if (bias !== null && bias.dtype !== input.dtype) {
     throw new RuntimeError(
@@ -135,7 +201,13 @@ function checkOperands(name: string, rank: number, input: Tensor, weight: Tensor
   }
 }
 
-function checkGeometry(transposed: boolean, input: Tensor, weight: Tensor, bias: Tensor | null, g: Geometry): void {
+function checkGeometry(
+  transposed: boolean,
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  g: Geometry,
+): void {
   if (g.groups <= 0) throw new RuntimeError("non-positive groups is not supported");
   if (g.padding.some((p) => p < 0)) throw new RuntimeError("negative padding is not supported");
   if (g.stride.some((s) => s <= 0)) throw new RuntimeError("non-positive stride is not supported");
@@ -143,49 +215,70 @@ function checkGeometry(transposed: boolean, input: Tensor, weight: Tensor, bias:
   const w = weight.sizes, channels = input.sizes[1]!;
   if (w[0]! < g.groups) {
     throw new RuntimeError(
-      `Given groups=${g.groups}, expected weight to be at least ${g.groups} at dimension 0, but got weight of size ${shapeText(w)} instead`,
+      `Given groups=${g.groups}, expected weight to be at least ${g.groups} at dimension 0, but got weight of size ${
+        shapeText(w)
+      } instead`,
     );
   }
   if (w[0]! % g.groups !== 0) {
     throw new RuntimeError(
-      `Given groups=${g.groups}, expected weight to be divisible by ${g.groups} at dimension 0, but got weight of size [${w.join(", ")}] instead`,
+      `Given groups=${g.groups}, expected weight to be divisible by ${g.groups} at dimension 0, but got weight of size [${
+        w.join(", ")
+      }] instead`,
     );
   }
   if (transposed) {
     if (channels !== w[0]) {
       throw new RuntimeError(
-        `Given transposed=1, weight of size ${shapeText(w)}, expected input${shapeText(input.sizes)} to have ${w[0]} channels, but got ${channels} channels instead`,
+        `Given transposed=1, weight of size ${shapeText(w)}, expected input${
+          shapeText(input.sizes)
+        } to have ${w[0]} channels, but got ${channels} channels instead`,
       );
     }
     if (bias !== null && (bias.sizes.length !== 1 || bias.sizes[0] !== w[1]! * g.groups)) {
       throw new RuntimeError(
-        `Given transposed=1, weight of size ${shapeText(w)}, expected bias to be 1-dimensional with ${w[1]! * g.groups} elements, but got bias of size ${shapeText(bias.sizes)} instead`,
+        `Given transposed=1, weight of size ${shapeText(w)}, expected bias to be 1-dimensional with ${
+          w[1]! * g.groups
+        } elements, but got bias of size ${shapeText(bias.sizes)} instead`,
       );
     }
     return;
   }
   if (channels !== w[1]! * g.groups) {
     throw new RuntimeError(
-      `Given groups=${g.groups}, weight of size ${shapeText(w)}, expected input${shapeText(input.sizes)} to have ${w[1]! * g.groups} channels, but got ${channels} channels instead`,
+      `Given groups=${g.groups}, weight of size ${shapeText(w)}, expected input${
+        shapeText(input.sizes)
+      } to have ${w[1]! * g.groups} channels, but got ${channels} channels instead`,
     );
   }
   if (bias !== null && (bias.sizes.length !== 1 || bias.sizes[0] !== w[0])) {
     throw new RuntimeError(
-      `Given weight of size ${shapeText(w)}, expected bias to be 1-dimensional with ${w[0]} elements, but got bias of size ${shapeText(bias.sizes)} instead`,
+      `Given weight of size ${shapeText(w)}, expected bias to be 1-dimensional with ${
+        w[0]
+      } elements, but got bias of size ${shapeText(bias.sizes)} instead`,
     );
   }
   const padded = input.sizes.slice(2).map((s, i) => s + 2 * g.padding[i]!);
   const reach = w.slice(2).map((k, i) => g.dilation[i]! * (k - 1) + 1);
   if (padded.some((p, i) => p < reach[i]!)) {
     throw new RuntimeError(
-      `Calculated padded input size per channel: (${padded.join(" x ")}). Kernel size: (${reach.join(" x ")}). Kernel size can't be greater than actual input size`,
+      `Calculated padded input size per channel: (${padded.join(" x ")}). Kernel size: (${
+        reach.join(" x ")
+      }). Kernel size can't be greater than actual input size`,
     );
   }
 }
 
 /** "same" padding: the amount on both sides and what an odd total adds at the end. */
-function samePadding(input: Tensor, weight: Ints, stride: Ints, dilation: Ints): { input: Tensor; padding: number[] } {
-  if (stride.some((s) => s !== 1)) throw new RuntimeError("padding='same' is not supported for strided convolutions");
+function samePadding(
+  input: Tensor,
+  weight: Ints,
+  stride: Ints,
+  dilation: Ints,
+): { input: Tensor; padding: number[] } {
+  if (stride.some((s) => s !== 1)) {
+    throw new RuntimeError("padding='same' is not supported for strided convolutions");
+  }
   const total = dilation.map((d, i) => d * (weight[2 + i]! - 1));
   const padding = total.map((t) => Math.floor(t / 2));
   if (total.every((t) => t % 2 === 0)) return { input, padding };
@@ -198,7 +291,15 @@ function convolution(rank: number): readonly Row[] {
   return [op({
     schema:
       `${name}(Tensor input, Tensor weight, Tensor? bias=None, int[${rank}] stride=1, Any padding=0, int[${rank}] dilation=1, int groups=1) -> Tensor`,
-    composite: (input: Tensor, weight: Tensor, bias: Tensor | null, stride0: Ints | number, padding: unknown, dilation0: Ints | number, groups: number) => {
+    composite: (
+      input: Tensor,
+      weight: Tensor,
+      bias: Tensor | null,
+      stride0: Ints | number,
+      padding: unknown,
+      dilation0: Ints | number,
+      groups: number,
+    ) => {
       const stride = perDim(stride0, rank, "stride"), dilation = perDim(dilation0, rank, "dilation");
       checkOperands(name, rank, input, weight, bias);
       const batched = input.sizes.length === rank + 2;
@@ -226,7 +327,9 @@ function perDim(value: Ints | number, rank: number, what: string): Ints {
   if (list.length === 1) return new Array<number>(rank).fill(list[0]!);
   if (list.length !== rank) {
     throw new RuntimeError(
-      `expected ${what} to be a single integer value or a list of ${rank} values to match the convolution dimensions, but got ${what}=${shapeText(list)}`,
+      `expected ${what} to be a single integer value or a list of ${rank} values to match the convolution dimensions, but got ${what}=${
+        shapeText(list)
+      }`,
     );
   }
   return list;
@@ -244,7 +347,16 @@ function transposed(rank: number): readonly Row[] {
   return [op({
     schema:
       `${name}(Tensor input, Tensor weight, Tensor? bias=None, int[${rank}] stride=1, int[${rank}] padding=0, int[${rank}] output_padding=0, int groups=1, int[${rank}] dilation=1) -> Tensor`,
-    composite: (input: Tensor, weight: Tensor, bias: Tensor | null, s: Ints | number, p: Ints | number, o: Ints | number, groups: number, d: Ints | number) => {
+    composite: (
+      input: Tensor,
+      weight: Tensor,
+      bias: Tensor | null,
+      s: Ints | number,
+      p: Ints | number,
+      o: Ints | number,
+      groups: number,
+      d: Ints | number,
+    ) => {
       checkOperands(name, rank, input, weight, bias);
       const stride = perDim(s, rank, "stride"), padding = perDim(p, rank, "padding");
       const extra = perDim(o, rank, "output_padding"), dilation = perDim(d, rank, "dilation");
@@ -254,26 +366,36 @@ function transposed(rank: number): readonly Row[] {
       if (extra.some((e, i) => e < 0 || (e >= stride[i]! && e >= dilation[i]!))) {
         throw new RuntimeError(
           "output padding must be smaller than either stride or dilation, but got " +
-            [["output_padding", extra, 0], ["stride", stride, 1], ["dilation", dilation, 1]].map(([what, values, fill]) =>
-              axisTexts(what as string, values as Ints, fill as number)
-            ).join(" "),
+            [["output_padding", extra, 0], ["stride", stride, 1], ["dilation", dilation, 1]].map((
+              [what, values, fill],
+            ) => axisTexts(what as string, values as Ints, fill as number)).join(" "),
         );
       }
       const sizes = [
         x.sizes[0]!,
         weight.sizes[1]! * groups,
         ...stride.map((st, i) =>
-          (x.sizes[2 + i]! - 1) * st - 2 * padding[i]! + dilation[i]! * (weight.sizes[2 + i]! - 1) + extra[i]! + 1
+          (x.sizes[2 + i]! - 1) * st - 2 * padding[i]! + dilation[i]! * (weight.sizes[2 + i]! - 1) +
+          extra[i]! + 1
         ),
       ];
       if (sizes.slice(2).some((n) => n < 1)) {
         throw new RuntimeError(
-          `Given input size per channel: (${x.sizes.slice(2).join(" x ")}). Calculated output size per channel: (${
-            sizes.slice(2).join(" x ")
-          }). Output size is too small`,
+          `Given input size per channel: (${
+            x.sizes.slice(2).join(" x ")
+          }). Calculated output size per channel: (${sizes.slice(2).join(" x ")}). Output size is too small`,
         );
       }
-      const out = fn.convolution_transpose!(x, sizes, weight, bias, stride, padding, dilation, groups) as Tensor;
+      const out = fn.convolution_transpose!(
+        x,
+        sizes,
+        weight,
+        bias,
+        stride,
+        padding,
+        dilation,
+        groups,
+      ) as Tensor;
       return batched ? out : out.squeeze(0);
     },
     only: "function",
@@ -297,7 +419,16 @@ export const convolutions: Table = {
     only: "hidden",
     saves: ["input", "weight"],
     derivative: {
-      input: (c) => fn.convolution_backward_input!(c.grad, c.sizesOf("input"), c.weight, c.stride, c.padding, c.dilation, c.groups),
+      input: (c) =>
+        fn.convolution_backward_input!(
+          c.grad,
+          c.sizesOf("input"),
+          c.weight,
+          c.stride,
+          c.padding,
+          c.dilation,
+          c.groups,
+        ),
       "weight, bias": (c) => {
         if (!c.needs("weight")) return [null, perChannelSum(c.grad)];
         const both = fn.convolution_backward_weight!(
@@ -318,46 +449,103 @@ export const convolutions: Table = {
   convolution_backward_input: [op({
     schema:
       "convolution_backward_input(Tensor grad_output, int[] input_sizes, Tensor weight, int[] stride, int[] padding, int[] dilation, int groups) -> Tensor",
-    impl: (grad: Tensor, sizes: Ints, weight: Tensor, stride: Ints, padding: Ints, dilation: Ints, groups: number) =>
-      backwardInput(grad, sizes, weight, null, { stride, padding, dilation, groups }),
+    impl: (
+      grad: Tensor,
+      sizes: Ints,
+      weight: Tensor,
+      stride: Ints,
+      padding: Ints,
+      dilation: Ints,
+      groups: number,
+    ) => backwardInput(grad, sizes, weight, null, { stride, padding, dilation, groups }),
     only: "hidden",
     saves: ["grad_output", "weight"],
     derivative: {
       grad_output: (c) => fn.convolution!(c.grad, c.weight, null, c.stride, c.padding, c.dilation, c.groups),
       weight: (c) =>
-        fn.convolution_backward_weight!(c.grad_output, c.grad, c.sizesOf("weight"), false, c.stride, c.padding, c.dilation, c.groups)[0],
+        fn.convolution_backward_weight!(
+          c.grad_output,
+          c.grad,
+          c.sizesOf("weight"),
+          false,
+          c.stride,
+          c.padding,
+          c.dilation,
+          c.groups,
+        )[0],
     },
     doc: "Gradient of a convolution with respect to its input.",
   })],
   convolution_backward_weight: [op({
     schema:
       "convolution_backward_weight(Tensor grad_output, Tensor input, int[] weight_sizes, bool bias, int[] stride, int[] padding, int[] dilation, int groups) -> (Tensor, Tensor)",
-    impl: (grad: Tensor, input: Tensor, sizes: Ints, bias: boolean, stride: Ints, padding: Ints, dilation: Ints, groups: number) =>
-      backwardWeight(grad, input, sizes, bias, { stride, padding, dilation, groups }),
+    impl: (
+      grad: Tensor,
+      input: Tensor,
+      sizes: Ints,
+      bias: boolean,
+      stride: Ints,
+      padding: Ints,
+      dilation: Ints,
+      groups: number,
+    ) => backwardWeight(grad, input, sizes, bias, { stride, padding, dilation, groups }),
     only: "hidden",
     saves: ["grad_output", "input"],
     derivative: {
       grad_output: (c) => {
-        const g = fn.convolution!(c.input, c.grads[0], null, c.stride, c.padding, c.dilation, c.groups) as Tensor;
+        const g = fn.convolution!(
+          c.input,
+          c.grads[0],
+          null,
+          c.stride,
+          c.padding,
+          c.dilation,
+          c.groups,
+        ) as Tensor;
         return c.bias ? g.add(c.grads[1]!.reshape([1, -1, ...c.stride.map(() => 1)])) : g;
       },
       input: (c) =>
-        fn.convolution_backward_input!(c.grad_output, c.sizesOf("input"), c.grads[0], c.stride, c.padding, c.dilation, c.groups),
+        fn.convolution_backward_input!(
+          c.grad_output,
+          c.sizesOf("input"),
+          c.grads[0],
+          c.stride,
+          c.padding,
+          c.dilation,
+          c.groups,
+        ),
     },
     doc: "Gradients of a convolution with respect to its weight and bias.",
   })],
   convolution_transpose: [op({
     schema:
       "convolution_transpose(Tensor input, int[] output_sizes, Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, int groups) -> Tensor",
-    impl: (input: Tensor, sizes: Ints, weight: Tensor, bias: Tensor | null, stride: Ints, padding: Ints, dilation: Ints, groups: number) =>
-      backwardInput(input, sizes, weight, bias, { stride, padding, dilation, groups }),
+    impl: (
+      input: Tensor,
+      sizes: Ints,
+      weight: Tensor,
+      bias: Tensor | null,
+      stride: Ints,
+      padding: Ints,
+      dilation: Ints,
+      groups: number,
+    ) => backwardInput(input, sizes, weight, bias, { stride, padding, dilation, groups }),
     only: "hidden",
     node: "ConvolutionBackward0",
     saves: ["input", "weight"],
     derivative: {
       input: (c) => fn.convolution!(c.grad, c.weight, null, c.stride, c.padding, c.dilation, c.groups),
       weight: (c) =>
-        fn.convolution_backward_weight!(c.input, c.grad, c.sizesOf("weight"), false, c.stride, c.padding, c.dilation, c.groups)[0],
+        fn.convolution_backward_weight!(
+          c.input,
+          c.grad,
+          c.sizesOf("weight"),
+          false,
+          c.stride,
+          c.padding,
+          c.dilation,
+          c.groups,
+        )[0],
       bias: (c) => perChannelSum(c.grad),
     },
     doc: "Transposed convolution of a batch with everything spelled out.",

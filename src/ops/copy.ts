@@ -5,7 +5,21 @@
  */
 import { backendOf } from "../backend/registry.ts";
 import type { Device } from "../base/device.ts";
-import { type DType, float16, float32, float64, int16, int32, int64, int8, uint8, bool, bfloat16, complex64, complex128 } from "../base/dtype.ts";
+import {
+  bfloat16,
+  bool,
+  complex128,
+  complex64,
+  type DType,
+  float16,
+  float32,
+  float64,
+  int16,
+  int32,
+  int64,
+  int8,
+  uint8,
+} from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
 import { external } from "../base/scope.ts";
 import { numelOf, sameSizes, shapeText } from "../base/size.ts";
@@ -90,12 +104,16 @@ function catSizes(tensors: readonly Tensor[], dim: number): number[] {
   tensors.forEach((t, k) => {
     if (isLegacyEmpty(t) && first !== t) return;
     if (t.sizes.length !== first.sizes.length) {
-      throw new RuntimeError(`Tensors must have same number of dimensions: got ${first.sizes.length} and ${t.sizes.length}`);
+      throw new RuntimeError(
+        `Tensors must have same number of dimensions: got ${first.sizes.length} and ${t.sizes.length}`,
+      );
     }
     for (let i = 0; i < out.length; i++) {
       if (i !== dim && t.sizes[i] !== out[i]) {
         throw new RuntimeError(
-          `Sizes of tensors must match except in dimension ${dim}. Expected size ${out[i]} but got size ${t.sizes[i]} for tensor number ${k} in the list.`,
+          `Sizes of tensors must match except in dimension ${dim}. Expected size ${out[i]} but got size ${
+            t.sizes[i]
+          } for tensor number ${k} in the list.`,
         );
       }
     }
@@ -113,7 +131,9 @@ function isLegacyEmpty(t: Tensor): boolean {
 function cat(tensors: readonly Tensor[], dim: number): Tensor {
   if (tensors.length === 0) throw new RuntimeError("torch.cat(): expected a non-empty list of Tensors");
   tensors.forEach((t, i) => {
-    if (t.sizes.length === 0) throw new RuntimeError(`zero-dimensional tensor (at position ${i}) cannot be concatenated`);
+    if (t.sizes.length === 0) {
+      throw new RuntimeError(`zero-dimensional tensor (at position ${i}) cannot be concatenated`);
+    }
   });
   const first = tensors.find((t) => !isLegacyEmpty(t)) ?? tensors[0]!;
   const d = wrapDim(dim, first.sizes.length);
@@ -122,7 +142,9 @@ function cat(tensors: readonly Tensor[], dim: number): Tensor {
   const backend = first.storage.backend;
   for (const t of tensors) {
     if (t.storage.backend !== backend) {
-      throw new RuntimeError(`Expected all tensors to be on the same device, but found at least two devices, ${first.device} and ${t.device}!`);
+      throw new RuntimeError(
+        `Expected all tensors to be on the same device, but found at least two devices, ${first.device} and ${t.device}!`,
+      );
     }
   }
   const out = emptyTensor(sizes, dtype, backend);
@@ -155,16 +177,24 @@ function stack(tensors: readonly Tensor[], dim: number): Tensor {
   tensors.forEach((t, i) => {
     if (!sameSizes(t.sizes, first.sizes)) {
       throw new RuntimeError(
-        `stack expects each tensor to be equal size, but got ${shapeText(first.sizes)} at entry 0 and ${shapeText(t.sizes)} at entry ${i}`,
+        `stack expects each tensor to be equal size, but got ${shapeText(first.sizes)} at entry 0 and ${
+          shapeText(t.sizes)
+        } at entry ${i}`,
       );
     }
   });
-  const out = emptyTensor([...first.sizes.slice(0, d), tensors.length, ...first.sizes.slice(d)], resultType(tensors), first.storage.backend);
+  const out = emptyTensor(
+    [...first.sizes.slice(0, d), tensors.length, ...first.sizes.slice(d)],
+    resultType(tensors),
+    first.storage.backend,
+  );
   const strides = out.strides.slice();
   const step = strides.splice(d, 1)[0]!;
   tensors.forEach((t, i) => {
     if (t.storage.backend !== first.storage.backend) {
-      throw new RuntimeError(`Expected all tensors to be on the same device, but found at least two devices, ${first.device} and ${t.device}!`);
+      throw new RuntimeError(
+        `Expected all tensors to be on the same device, but found at least two devices, ${first.device} and ${t.device}!`,
+      );
     }
     runCopy(alias(out, t.sizes, strides, i * step), t);
   });
@@ -189,9 +219,18 @@ const atLeast = (name: string, rank: number, shape: (t: Tensor) => Tensor) => [
 const to1d = (t: Tensor): Tensor => t.reshape([1]);
 const to2d = (t: Tensor): Tensor => t.sizes.length === 0 ? t.reshape([1, 1]) : t.unsqueeze(0);
 const to3d = (t: Tensor): Tensor =>
-  t.sizes.length === 0 ? t.reshape([1, 1, 1]) : t.sizes.length === 1 ? t.unsqueeze(0).unsqueeze(2) : t.unsqueeze(2);
+  t.sizes.length === 0
+    ? t.reshape([1, 1, 1])
+    : t.sizes.length === 1
+    ? t.unsqueeze(0).unsqueeze(2)
+    : t.unsqueeze(2);
 
-const joinAlong = (name: string, prepare: (t: Tensor) => Tensor, dimOf: (t: Tensor) => number, aliases: string[] = []) => [
+const joinAlong = (
+  name: string,
+  prepare: (t: Tensor) => Tensor,
+  dimOf: (t: Tensor) => number,
+  aliases: string[] = [],
+) => [
   op({
     schema: `${name}(Tensor[] tensors) -> Tensor`,
     composite: (list: Tensor[]) => {
@@ -207,12 +246,16 @@ const joinAlong = (name: string, prepare: (t: Tensor) => Tensor, dimOf: (t: Tens
 
 function repeat(self: Tensor, repeats: Sizes): Tensor {
   if (repeats.length < self.sizes.length) {
-    throw new RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor");
+    throw new RuntimeError(
+      "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor",
+    );
   }
   const extra = repeats.length - self.sizes.length;
   const sizes = [...new Array<number>(extra).fill(1), ...self.sizes];
   const wide = sizes.flatMap((s, i) => [repeats[i]!, s]);
-  return self.reshape(sizes.flatMap((s) => [1, s])).expand(wide).clone().reshape(sizes.map((s, i) => s * repeats[i]!));
+  return self.reshape(sizes.flatMap((s) => [1, s])).expand(wide).clone().reshape(
+    sizes.map((s, i) => s * repeats[i]!),
+  );
 }
 
 /** flip: a copy through negative strides. */
@@ -280,7 +323,9 @@ export const copies: Table = {
     impl: (self: Tensor, src: Tensor) => {
       if (!sameSizes(broadcast2(self.sizes, src.sizes), self.sizes)) {
         throw new RuntimeError(
-          `output with shape ${shapeText(self.sizes)} doesn't match the broadcast shape ${shapeText(broadcast2(self.sizes, src.sizes))}`,
+          `output with shape ${shapeText(self.sizes)} doesn't match the broadcast shape ${
+            shapeText(broadcast2(self.sizes, src.sizes))
+          }`,
         );
       }
       if (!self.packed) checkInternalOverlap(self);
@@ -307,7 +352,8 @@ export const copies: Table = {
       doc: "Converts dtype or device.",
     }),
     op({
-      schema: "to.device(Tensor self, Device? device=None, ScalarType? dtype=None, bool non_blocking=False, bool copy=False) -> Tensor",
+      schema:
+        "to.device(Tensor self, Device? device=None, ScalarType? dtype=None, bool non_blocking=False, bool copy=False) -> Tensor",
       composite: (self: Tensor, device: Device | null, dtype: DType | null, _n: boolean, copy: boolean) =>
         to(self, dtype, device, copy),
       only: "method",
@@ -315,7 +361,8 @@ export const copies: Table = {
     }),
     op({
       schema: "to.other(Tensor self, Tensor other, bool non_blocking=False, bool copy=False) -> Tensor",
-      composite: (self: Tensor, other: Tensor, _n: boolean, copy: boolean) => to(self, other.dtype, other.device, copy),
+      composite: (self: Tensor, other: Tensor, _n: boolean, copy: boolean) =>
+        to(self, other.dtype, other.device, copy),
       only: "method",
       doc: "Converts dtype and device to those of `other`.",
     }),
@@ -370,7 +417,11 @@ export const copies: Table = {
     derivative: { tensors: (c) => c.grad.unbind(c.dim) },
     doc: "Joins tensors along a new dimension.",
   })],
-  hstack: joinAlong("hstack", (t) => (t.sizes.length === 0 ? to1d(t) : t), (t) => (t.sizes.length === 1 ? 0 : 1)),
+  hstack: joinAlong(
+    "hstack",
+    (t) => (t.sizes.length === 0 ? to1d(t) : t),
+    (t) => (t.sizes.length === 1 ? 0 : 1),
+  ),
   vstack: joinAlong("vstack", (t) => (t.sizes.length >= 2 ? t : to2d(t)), () => 0, ["row_stack"]),
   dstack: joinAlong("dstack", (t) => (t.sizes.length >= 3 ? t : to3d(t)), () => 2),
   column_stack: joinAlong(
@@ -441,13 +492,19 @@ export const copies: Table = {
     schema: "rot90(Tensor self, int k=1, int[] dims=[0,1]) -> Tensor",
     composite: (self: Tensor, k: number, dims: Sizes) => {
       const rank = self.sizes.length;
-      if (dims.length !== 2) throw new RuntimeError(`expected total rotation dims == 2, but got dims = ${dims.length}`);
+      if (dims.length !== 2) {
+        throw new RuntimeError(`expected total rotation dims == 2, but got dims = ${dims.length}`);
+      }
       if (rank < 2) throw new RuntimeError(`expected total dims >= 2, but got total dims = ${rank}`);
       if (dims[0] === dims[1] || Math.abs(dims[0]! - dims[1]!) === rank) {
-        throw new RuntimeError(`expected rotation dims to be different, but got dim0 = ${dims[0]} and dim1 = ${dims[1]}`);
+        throw new RuntimeError(
+          `expected rotation dims to be different, but got dim0 = ${dims[0]} and dim1 = ${dims[1]}`,
+        );
       }
       for (const d of dims) {
-        if (d >= rank || d < -rank) throw new RuntimeError(`Rotation dim${dims.indexOf(d)} out of range, dim${dims.indexOf(d)} = ${d}`);
+        if (d >= rank || d < -rank) {
+          throw new RuntimeError(`Rotation dim${dims.indexOf(d)} out of range, dim${dims.indexOf(d)} = ${d}`);
+        }
       }
       const turns = ((k % 4) + 4) % 4;
       if (turns === 1) return self.flip([dims[1]!]).transpose(dims[0]!, dims[1]!);

@@ -7,9 +7,9 @@
 import { backendOf } from "../backend/registry.ts";
 import type { Backend } from "../base/backend.ts";
 import type { Device } from "../base/device.ts";
-import { bool, type DType, float64, get_default_dtype, int64, Kind } from "../base/dtype.ts";
+import { bool, type DType, float64, get_default_dtype, int64, Kind, toReal } from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
-import { type Scalar, scalarDtype, scalarKind, toNumber } from "../base/scalar.ts";
+import { Complex, type Scalar, scalarDtype, scalarKind, toNumber } from "../base/scalar.ts";
 import { shapeText } from "../base/size.ts";
 import { allocate } from "../base/storage.ts";
 import { emptyLike, emptyTensor, runCopy, runPointwise } from "../dispatch/iterator.ts";
@@ -21,22 +21,39 @@ import { formula } from "./elementwise.ts";
 type Sizes = readonly number[];
 
 /** The keywords that factories share. */
-export const OPTIONS = "ScalarType? dtype=None, Any layout=None, Device? device=None, bool? pin_memory=None, bool requires_grad=False";
+export const OPTIONS =
+  "ScalarType? dtype=None, Any layout=None, Device? device=None, bool? pin_memory=None, bool requires_grad=False";
 
 function checkSizes(size: Sizes): void {
   for (const s of size) {
-    if (s < 0) throw new RuntimeError(`Trying to create tensor with negative dimension ${s}: ${shapeText(size)}`);
+    if (s < 0) {
+      throw new RuntimeError(`Trying to create tensor with negative dimension ${s}: ${shapeText(size)}`);
+    }
   }
 }
 
 /** Fills with a number. */
 export function fillTensor(t: Tensor, value: Scalar): Tensor {
+  if (t.dtype.kind === Kind.complex) {
+    // Part by part: a complex tensor's memory is its real one's with a last dimension of 2.
+    const strides = t.strides.map((s) => 2 * s);
+    const part = (k: number): Tensor => alias(t, t.sizes, strides, 2 * t.offset + k, toReal(t.dtype));
+    fillTensor(part(0), value instanceof Complex ? value.re : value);
+    fillTensor(part(1), value instanceof Complex ? value.im : 0);
+    return t;
+  }
   runPointwise(formula("copy"), t.dtype.compute, t, [value]);
   return t;
 }
 
 /** A new row-major tensor; `value` null: uninitialised. */
-export function filled(size: Sizes, value: Scalar | null, dtype: DType, backend: Backend, requiresGrad: boolean): Tensor {
+export function filled(
+  size: Sizes,
+  value: Scalar | null,
+  dtype: DType,
+  backend: Backend,
+  requiresGrad: boolean,
+): Tensor {
   checkSizes(size);
   const t = emptyTensor(size, dtype, backend);
   if (value !== null) fillTensor(t, value);
@@ -55,8 +72,19 @@ const make = (name: string, value: Scalar | null, doc: string): RowSpec => ({
 
 const makeLike = (name: string, value: Scalar | null, doc: string): RowSpec => ({
   schema: `${name}(Tensor self, *, ${OPTIONS}, Any memory_format=None) -> Tensor`,
-  impl: (self: Tensor, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) => {
-    const t = emptyLike(self, dtype ?? self.dtype, device === null ? self.storage.backend : backendOf(device));
+  impl: (
+    self: Tensor,
+    dtype: DType | null,
+    _l: unknown,
+    device: Device | null,
+    _p: unknown,
+    grad: boolean,
+  ) => {
+    const t = emptyLike(
+      self,
+      dtype ?? self.dtype,
+      device === null ? self.storage.backend : backendOf(device),
+    );
     if (value !== null) fillTensor(t, value);
     return grad ? t.requires_grad_(true) : t;
   },
@@ -67,8 +95,22 @@ const makeLike = (name: string, value: Scalar | null, doc: string): RowSpec => (
 
 const makeNew = (name: string, value: Scalar | null, doc: string): RowSpec => ({
   schema: `${name}(Tensor self, int[] size, *, ${OPTIONS}) -> Tensor`,
-  impl: (self: Tensor, size: Sizes, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) =>
-    filled(size, value, dtype ?? self.dtype, device === null ? self.storage.backend : backendOf(device), grad),
+  impl: (
+    self: Tensor,
+    size: Sizes,
+    dtype: DType | null,
+    _l: unknown,
+    device: Device | null,
+    _p: unknown,
+    grad: boolean,
+  ) =>
+    filled(
+      size,
+      value,
+      dtype ?? self.dtype,
+      device === null ? self.storage.backend : backendOf(device),
+      grad,
+    ),
   plain: true,
   varargs: "size",
   only: "method",
@@ -76,7 +118,14 @@ const makeNew = (name: string, value: Scalar | null, doc: string): RowSpec => ({
 });
 
 /** start, start + step, ...: computed in double, as PyTorch does for float dtypes, exactly for integers. */
-function arange(start: Scalar, end: Scalar, step: Scalar, dtype: DType | null, backend: Backend, grad: boolean): Tensor {
+function arange(
+  start: Scalar,
+  end: Scalar,
+  step: Scalar,
+  dtype: DType | null,
+  backend: Backend,
+  grad: boolean,
+): Tensor {
   const d = dtype ??
     ([start, end, step].some((x) => scalarKind(x) === Kind.float) ? get_default_dtype() : int64);
   const a = toNumber(start), b = toNumber(end), s = toNumber(step);
@@ -95,8 +144,9 @@ function ramp(n: number, a: number, s: number, d: DType, backend: Backend): Tens
   if (n === 0 || !backend.hasData) return t;
   if (d.kind < Kind.float && d !== bool) {
     const values = d === int64 ? new BigInt64Array(n) : new d.array(n) as Int32Array;
-    if (values instanceof BigInt64Array) { for (let i = 0; i < n; i++) values[i] = BigInt(Math.trunc(a + i * s)); }
-    else for (let i = 0; i < n; i++) values[i] = a + i * s;
+    if (values instanceof BigInt64Array) {
+      for (let i = 0; i < n; i++) values[i] = BigInt(Math.trunc(a + i * s));
+    } else for (let i = 0; i < n; i++) values[i] = a + i * s;
     backend.write(t.storage.resident(), new Uint8Array(values.buffer, 0, values.byteLength));
     return t;
   }
@@ -135,11 +185,18 @@ function linspaceValues(a: number, b: number, steps: number, d: DType): Float64A
   if (d.kind < Kind.float) [a, b] = [Math.trunc(a), Math.trunc(b)];
   const step = f((f(b) - f(a)) / (steps - 1));
   const half = Math.floor(steps / 2);
-  for (let i = 0; i < steps; i++) values[i] = i < half ? f(f(a) + f(step * i)) : f(f(b) - f(step * (steps - 1 - i)));
+  for (let i = 0; i < steps; i++) {
+    values[i] = i < half ? f(f(a) + f(step * i)) : f(f(b) - f(step * (steps - 1 - i)));
+  }
   return values;
 }
 
-function spaced(values: (d: DType) => Float64Array, dtype: DType | null, device: Device | null, grad: boolean): Tensor {
+function spaced(
+  values: (d: DType) => Float64Array,
+  dtype: DType | null,
+  device: Device | null,
+  grad: boolean,
+): Tensor {
   const d = dtype ?? get_default_dtype();
   const v = values(d);
   const t = writeDoubles(emptyTensor([v.length], d, backendOf(device)), v);
@@ -166,8 +223,15 @@ export const creation: Table = {
   ones: [op(make("ones", 1, "A tensor of ones."))],
   full: [op({
     schema: `full(int[] size, Scalar fill_value, *, ${OPTIONS}) -> Tensor`,
-    impl: (size: Sizes, value: Scalar, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) =>
-      filled(size, value, fullDtype(value, dtype), backendOf(device), grad),
+    impl: (
+      size: Sizes,
+      value: Scalar,
+      dtype: DType | null,
+      _l: unknown,
+      device: Device | null,
+      _p: unknown,
+      grad: boolean,
+    ) => filled(size, value, fullDtype(value, dtype), backendOf(device), grad),
     plain: true,
     doc: "A tensor filled with one value.",
   })],
@@ -176,8 +240,19 @@ export const creation: Table = {
   ones_like: [op(makeLike("ones_like", 1, "Ones of the same shape and dtype."))],
   full_like: [op({
     schema: `full_like(Tensor self, Scalar fill_value, *, ${OPTIONS}, Any memory_format=None) -> Tensor`,
-    impl: (self: Tensor, value: Scalar, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) => {
-      const t = fillTensor(emptyLike(self, dtype ?? self.dtype, device === null ? self.storage.backend : backendOf(device)), value);
+    impl: (
+      self: Tensor,
+      value: Scalar,
+      dtype: DType | null,
+      _l: unknown,
+      device: Device | null,
+      _p: unknown,
+      grad: boolean,
+    ) => {
+      const t = fillTensor(
+        emptyLike(self, dtype ?? self.dtype, device === null ? self.storage.backend : backendOf(device)),
+        value,
+      );
       return grad ? t.requires_grad_(true) : t;
     },
     plain: true,
@@ -189,15 +264,38 @@ export const creation: Table = {
   new_ones: [op(makeNew("new_ones", 1, "Ones of the same dtype and device."))],
   new_full: [op({
     schema: `new_full(Tensor self, int[] size, Scalar fill_value, *, ${OPTIONS}) -> Tensor`,
-    impl: (self: Tensor, size: Sizes, value: Scalar, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) =>
-      filled(size, value, dtype ?? self.dtype, device === null ? self.storage.backend : backendOf(device), grad),
+    impl: (
+      self: Tensor,
+      size: Sizes,
+      value: Scalar,
+      dtype: DType | null,
+      _l: unknown,
+      device: Device | null,
+      _p: unknown,
+      grad: boolean,
+    ) =>
+      filled(
+        size,
+        value,
+        dtype ?? self.dtype,
+        device === null ? self.storage.backend : backendOf(device),
+        grad,
+      ),
     plain: true,
     only: "method",
     doc: "One value, of the same dtype and device.",
   })],
   empty_strided: [op({
     schema: `empty_strided(int[] size, int[] stride, *, ${OPTIONS}) -> Tensor`,
-    impl: (size: Sizes, stride: Sizes, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) => {
+    impl: (
+      size: Sizes,
+      stride: Sizes,
+      dtype: DType | null,
+      _l: unknown,
+      device: Device | null,
+      _p: unknown,
+      grad: boolean,
+    ) => {
       const t = strided(size, stride, dtype ?? get_default_dtype(), backendOf(device));
       return grad ? t.requires_grad_(true) : t;
     },
@@ -206,7 +304,14 @@ export const creation: Table = {
   })],
   new_empty_strided: [op({
     schema: `new_empty_strided(Tensor self, int[] size, int[] stride, *, ${OPTIONS}) -> Tensor`,
-    impl: (self: Tensor, size: Sizes, stride: Sizes, dtype: DType | null, _l: unknown, device: Device | null) =>
+    impl: (
+      self: Tensor,
+      size: Sizes,
+      stride: Sizes,
+      dtype: DType | null,
+      _l: unknown,
+      device: Device | null,
+    ) =>
       strided(size, stride, dtype ?? self.dtype, device === null ? self.storage.backend : backendOf(device)),
     plain: true,
     only: "method",
@@ -215,20 +320,41 @@ export const creation: Table = {
   arange: [
     op({
       schema: `arange(Scalar end, *, ${OPTIONS}) -> Tensor`,
-      impl: (end: Scalar, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) =>
-        arange(0, end, 1, dtype, backendOf(device), grad),
+      impl: (
+        end: Scalar,
+        dtype: DType | null,
+        _l: unknown,
+        device: Device | null,
+        _p: unknown,
+        grad: boolean,
+      ) => arange(0, end, 1, dtype, backendOf(device), grad),
       doc: "0, 1, ... below `end`.",
     }),
     op({
       schema: `arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ${OPTIONS}) -> Tensor`,
-      impl: (start: Scalar, end: Scalar, step: Scalar, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) =>
-        arange(start, end, step, dtype, backendOf(device), grad),
+      impl: (
+        start: Scalar,
+        end: Scalar,
+        step: Scalar,
+        dtype: DType | null,
+        _l: unknown,
+        device: Device | null,
+        _p: unknown,
+        grad: boolean,
+      ) => arange(start, end, step, dtype, backendOf(device), grad),
       doc: "start, start + step, ... below `end`.",
     }),
   ],
   range: [op({
     schema: `range(Scalar start, Scalar end, Scalar step=1, *, ${OPTIONS}) -> Tensor`,
-    impl: (start: Scalar, end: Scalar, step: Scalar, dtype: DType | null, _l: unknown, device: Device | null) => {
+    impl: (
+      start: Scalar,
+      end: Scalar,
+      step: Scalar,
+      dtype: DType | null,
+      _l: unknown,
+      device: Device | null,
+    ) => {
       const a = toNumber(start), b = toNumber(end), s = toNumber(step);
       return ramp(Math.floor((b - a) / s) + 1, a, s, dtype ?? get_default_dtype(), backendOf(device));
     },
@@ -236,13 +362,31 @@ export const creation: Table = {
   })],
   linspace: [op({
     schema: `linspace(Scalar start, Scalar end, int steps, *, ${OPTIONS}) -> Tensor`,
-    impl: (start: Scalar, end: Scalar, steps: number, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) =>
-      spaced((d) => linspaceValues(toNumber(start), toNumber(end), steps, d), dtype, device, grad),
+    impl: (
+      start: Scalar,
+      end: Scalar,
+      steps: number,
+      dtype: DType | null,
+      _l: unknown,
+      device: Device | null,
+      _p: unknown,
+      grad: boolean,
+    ) => spaced((d) => linspaceValues(toNumber(start), toNumber(end), steps, d), dtype, device, grad),
     doc: "`steps` numbers from `start` to `end`, evenly spaced.",
   })],
   logspace: [op({
     schema: `logspace(Scalar start, Scalar end, int steps, float base=10.0, *, ${OPTIONS}) -> Tensor`,
-    impl: (start: Scalar, end: Scalar, steps: number, base: number, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) =>
+    impl: (
+      start: Scalar,
+      end: Scalar,
+      steps: number,
+      base: number,
+      dtype: DType | null,
+      _l: unknown,
+      device: Device | null,
+      _p: unknown,
+      grad: boolean,
+    ) =>
       spaced(
         (d) => linspaceValues(toNumber(start), toNumber(end), steps, d).map((e) => base ** e),
         dtype,
@@ -254,14 +398,27 @@ export const creation: Table = {
   eye: [
     op({
       schema: `eye(int n, *, ${OPTIONS}) -> Tensor`,
-      impl: (n: number, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) =>
-        eye(n, n, dtype, device, grad),
+      impl: (
+        n: number,
+        dtype: DType | null,
+        _l: unknown,
+        device: Device | null,
+        _p: unknown,
+        grad: boolean,
+      ) => eye(n, n, dtype, device, grad),
       doc: "The identity matrix.",
     }),
     op({
       schema: `eye.m(int n, int m, *, ${OPTIONS}) -> Tensor`,
-      impl: (n: number, m: number, dtype: DType | null, _l: unknown, device: Device | null, _p: unknown, grad: boolean) =>
-        eye(n, m, dtype, device, grad),
+      impl: (
+        n: number,
+        m: number,
+        dtype: DType | null,
+        _l: unknown,
+        device: Device | null,
+        _p: unknown,
+        grad: boolean,
+      ) => eye(n, m, dtype, device, grad),
       doc: "Ones on the diagonal.",
     }),
   ],
@@ -309,11 +466,15 @@ export const creation: Table = {
       if (tensors.length === 0) throw new RuntimeError("meshgrid expects a non-empty TensorList");
       for (const t of tensors) {
         if (t.sizes.length > 1) {
-          throw new RuntimeError(`torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: ${shapeText(t.sizes)}`);
+          throw new RuntimeError(
+            `torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: ${shapeText(t.sizes)}`,
+          );
         }
       }
       if (indexing !== null && indexing !== "ij" && indexing !== "xy") {
-        throw new RuntimeError(`torch.meshgrid: indexing must be one of "xy" or "ij", but received: ${indexing}`);
+        throw new RuntimeError(
+          `torch.meshgrid: indexing must be one of "xy" or "ij", but received: ${indexing}`,
+        );
       }
       const swap = indexing === "xy" && tensors.length >= 2;
       const list = swap ? [tensors[1]!, tensors[0]!, ...tensors.slice(2)] : tensors;
@@ -338,7 +499,9 @@ export const creation: Table = {
 function strided(size: Sizes, stride: Sizes, dtype: DType, backend: Backend): Tensor {
   checkSizes(size);
   if (size.length !== stride.length) {
-    throw new RuntimeError(`dimensionality of sizes (${size.length}) must match dimensionality of strides (${stride.length})`);
+    throw new RuntimeError(
+      `dimensionality of sizes (${size.length}) must match dimensionality of strides (${stride.length})`,
+    );
   }
   const reach = size.some((s) => s === 0) ? 0 : 1 + size.reduce((a, n, i) => a + (n - 1) * stride[i]!, 0);
   const base = wrapStorage(allocate(backend, reach * dtype.itemsize), dtype, [reach], reach);

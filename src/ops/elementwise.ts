@@ -38,7 +38,10 @@ export function unaryFloat(name: PointwiseName): (self: Tensor) => Tensor {
 }
 
 /** The result has the input's dtype. `integers`: what to do where there is no formula for integers. */
-export function unarySame(name: PointwiseName, integers: "identity" | "refuse" = "refuse"): (self: Tensor) => Tensor {
+export function unarySame(
+  name: PointwiseName,
+  integers: "identity" | "refuse" = "refuse",
+): (self: Tensor) => Tensor {
   const op = formula(name), copy = formula("copy");
   return (self) => {
     const identity = self.dtype.kind < Kind.float && POINTWISE[name].types === FLOATS_ONLY;
@@ -50,7 +53,12 @@ export function unarySame(name: PointwiseName, integers: "identity" | "refuse" =
 }
 
 /** One input, numbers as parameters, the result in `dtype` (default: the input's). */
-export function withParams(name: PointwiseName, self: Tensor, params: Params, dtype: DType = self.dtype): Tensor {
+export function withParams(
+  name: PointwiseName,
+  self: Tensor,
+  params: Params,
+  dtype: DType = self.dtype,
+): Tensor {
   checkKind(name, dtype);
   const out = resultFor(self.sizes, dtype, self.storage.backend, self);
   runPointwise(formula(name), dtype.compute, out, [self], params);
@@ -72,7 +80,13 @@ function sizesOf(x: Operand): readonly number[] {
 }
 
 /** Two operands computed and returned in `dtype`. */
-export function binaryIn(name: PointwiseName, a: Operand, b: Operand, dtype: DType, params: Params = null): Tensor {
+export function binaryIn(
+  name: PointwiseName,
+  a: Operand,
+  b: Operand,
+  dtype: DType,
+  params: Params = null,
+): Tensor {
   return binaryTo(name, a, b, dtype, dtype, params);
 }
 
@@ -89,7 +103,9 @@ export function binaryTo(
   const like = a instanceof Tensor ? a : b as Tensor;
   const both = a instanceof Tensor && b instanceof Tensor;
   const sizes = both ? broadcast2(a.sizes, b.sizes) : like.sizes;
-  const backend = both && a.storage.backend !== b.storage.backend ? commonBackend([a, b]) : like.storage.backend;
+  const backend = both && a.storage.backend !== b.storage.backend
+    ? commonBackend([a, b])
+    : like.storage.backend;
   const out = resultFor(sizes, result, backend, like);
   runPointwise(formula(name), compute.compute, out, [a, b], params);
   return out;

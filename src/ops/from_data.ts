@@ -33,7 +33,15 @@ import { alias, Tensor } from "../tensor.ts";
 export type NestedArray<T> = readonly (T | NestedArray<T>)[];
 export type Element = number | boolean | bigint | PyFloat | Complex;
 /** What `torch.tensor` takes. */
-export type TensorData = Element | NestedArray<Element | Tensor> | TypedArray | Float32Array | BigUint64Array | Uint32Array | Uint8ClampedArray | Tensor;
+export type TensorData =
+  | Element
+  | NestedArray<Element | Tensor>
+  | TypedArray
+  | Float32Array
+  | BigUint64Array
+  | Uint32Array
+  | Uint8ClampedArray
+  | Tensor;
 
 export interface TensorOptions {
   dtype?: DType | null;
@@ -97,7 +105,12 @@ function shapeOf(data: unknown): number[] {
 }
 
 /** The highest kind among the leaves; visits and checks every level. */
-function scan(data: unknown, shape: readonly number[], depth: number, seen: { kind: Kind; big: boolean; values: unknown[]; dtype: DType | null }): void {
+function scan(
+  data: unknown,
+  shape: readonly number[],
+  depth: number,
+  seen: { kind: Kind; big: boolean; values: unknown[]; dtype: DType | null },
+): void {
   if (depth < shape.length) {
     const isList = Array.isArray(data) || ArrayBuffer.isView(data);
     if (data instanceof Tensor) {
@@ -105,11 +118,15 @@ function scan(data: unknown, shape: readonly number[], depth: number, seen: { ki
       return;
     }
     if (!isList) {
-      throw new TypeError(`tensor(): expected sequence of length ${shape[depth]} at dim ${depth} (got ${describe(data)})`);
+      throw new TypeError(
+        `tensor(): expected sequence of length ${shape[depth]} at dim ${depth} (got ${describe(data)})`,
+      );
     }
     const list = data as ArrayLike<unknown>;
     if (list.length !== shape[depth]) {
-      throw new ValueError(`expected sequence of length ${shape[depth]} at dim ${depth} (got ${list.length})`);
+      throw new ValueError(
+        `expected sequence of length ${shape[depth]} at dim ${depth} (got ${list.length})`,
+      );
     }
     if (ArrayBuffer.isView(data)) {
       const d = dtypeOfArray(data);
@@ -166,7 +183,12 @@ export function tensorFrom(data: TensorData, options: TensorOptions = {}): Tenso
     t = cast(fromTyped(a, [a.length], d, backend), options.dtype ?? d);
   } else {
     const shape = shapeOf(data);
-    const seen = { kind: Kind.bool as Kind, big: false, values: [] as unknown[], dtype: null as DType | null };
+    const seen = {
+      kind: Kind.bool as Kind,
+      big: false,
+      values: [] as unknown[],
+      dtype: null as DType | null,
+    };
     scan(data, shape, 0, seen);
     const natural = seen.values.length === 0
       ? get_default_dtype()
@@ -188,7 +210,12 @@ export function tensorFrom(data: TensorData, options: TensorOptions = {}): Tenso
   return t;
 }
 
-function upload(seen: { kind: Kind; big: boolean; values: unknown[] }, shape: readonly number[], dtype: DType, backend: Backend): Tensor {
+function upload(
+  seen: { kind: Kind; big: boolean; values: unknown[] },
+  shape: readonly number[],
+  dtype: DType,
+  backend: Backend,
+): Tensor {
   const values = seen.values;
   if (dtype.kind === Kind.complex || seen.kind === Kind.complex) {
     const pairs = new Float64Array(values.length * 2);
@@ -216,10 +243,17 @@ function upload(seen: { kind: Kind; big: boolean; values: unknown[] }, shape: re
         throw new RuntimeError(`cannot convert float ${Number.isNaN(v) ? "NaN" : "infinity"} to integer`);
       }
     });
-    return fromTyped((dtype.array as Int32ArrayConstructor).from(values as number[], Math.trunc), shape, dtype, backend);
+    return fromTyped(
+      (dtype.array as Int32ArrayConstructor).from(values as number[], Math.trunc),
+      shape,
+      dtype,
+      backend,
+    );
   }
   if (dtype === bool) return fromTyped(Uint8Array.from(values, (v) => (v ? 1 : 0)), shape, bool, backend);
-  if (dtype === float32) return fromTyped(Float32Array.from(values as number[], Number), shape, float32, backend);
+  if (dtype === float32) {
+    return fromTyped(Float32Array.from(values as number[], Number), shape, float32, backend);
+  }
   return cast(fromTyped(Float64Array.from(values as number[], Number), shape, float64, backend), dtype);
 }
 
@@ -238,7 +272,9 @@ export function fromBuffer(
     throw new ValueError(`both buffer length (${bytes.length}) and count (${count}) must not be 0`);
   }
   if (offset < 0 || offset >= bytes.length) {
-    throw new ValueError(`offset (${offset} bytes) must be non-negative and no greater than buffer length (${bytes.length} bytes) minus 1`);
+    throw new ValueError(
+      `offset (${offset} bytes) must be non-negative and no greater than buffer length (${bytes.length} bytes) minus 1`,
+    );
   }
   if (count < 0) {
     const rest = bytes.length - offset;
@@ -272,7 +308,9 @@ export interface NDArrayLike {
 export function fromNumpy(x: NDArrayLike | TypedArray): Tensor {
   if (ArrayBuffer.isView(x)) return tensorFrom(x as TypedArray);
   const data = x.data;
-  const flat = ArrayBuffer.isView(data) ? tensorFrom(data as unknown as TypedArray) : tensorFrom(Array.from(data));
+  const flat = ArrayBuffer.isView(data)
+    ? tensorFrom(data as unknown as TypedArray)
+    : tensorFrom(Array.from(data));
   const strides = x.stride ?? contiguousStrides(x.shape);
   const offset = x.offset ?? 0;
   let low = offset, high = offset;
@@ -283,7 +321,9 @@ export function fromNumpy(x: NDArrayLike | TypedArray): Tensor {
     }
   });
   if (numelOf(x.shape) > 0 && (low < 0 || high >= flat.count)) {
-    throw new ValueError(`from_numpy(): expected indices within the ${flat.count} elements of data, but got ${low} to ${high}`);
+    throw new ValueError(
+      `from_numpy(): expected indices within the ${flat.count} elements of data, but got ${low} to ${high}`,
+    );
   }
   const out = emptyTensor(x.shape, flat.dtype, flat.storage.backend);
   runCopy(out, alias(flat, x.shape, strides, offset));

@@ -20,7 +20,14 @@ import {
 } from "../base/dtype.ts";
 import { ValueError } from "../base/errors.ts";
 import { Tensor } from "../tensor.ts";
-import { fromBuffer, fromNumpy, type NDArrayLike, type TensorData, tensorFrom, type TensorOptions } from "./from_data.ts";
+import {
+  fromBuffer,
+  fromNumpy,
+  type NDArrayLike,
+  type TensorData,
+  tensorFrom,
+  type TensorOptions,
+} from "./from_data.ts";
 import type { TypedArray } from "../base/dtype.ts";
 
 export type { NDArrayLike, TensorData, TensorOptions } from "./from_data.ts";
@@ -66,7 +73,13 @@ export interface FromBufferOptions {
  * @see https://pytorch.org/docs/stable/generated/torch.frombuffer.html
  */
 export function frombuffer(buffer: ArrayBufferLike | ArrayBufferView, options: FromBufferOptions): Tensor {
-  const t = fromBuffer(buffer, options.dtype, options.count ?? -1, options.offset ?? 0, options.device ?? null);
+  const t = fromBuffer(
+    buffer,
+    options.dtype,
+    options.count ?? -1,
+    options.offset ?? 0,
+    options.device ?? null,
+  );
   return options.requires_grad ? t.requires_grad_(true) : t;
 }
 
@@ -95,7 +108,10 @@ function legacy(name: string, dtype: DType | null) {
 export const FloatTensor: (...args: (number | TensorData)[]) => Tensor = legacy("FloatTensor", float32);
 export const DoubleTensor: (...args: (number | TensorData)[]) => Tensor = legacy("DoubleTensor", float64);
 export const HalfTensor: (...args: (number | TensorData)[]) => Tensor = legacy("HalfTensor", float16);
-export const BFloat16Tensor: (...args: (number | TensorData)[]) => Tensor = legacy("BFloat16Tensor", bfloat16);
+export const BFloat16Tensor: (...args: (number | TensorData)[]) => Tensor = legacy(
+  "BFloat16Tensor",
+  bfloat16,
+);
 export const LongTensor: (...args: (number | TensorData)[]) => Tensor = legacy("LongTensor", int64);
 export const IntTensor: (...args: (number | TensorData)[]) => Tensor = legacy("IntTensor", int32);
 export const ShortTensor: (...args: (number | TensorData)[]) => Tensor = legacy("ShortTensor", int16);

@@ -38,7 +38,8 @@ function launch(k: typeof LU, a: Tensor, o: Operands): void {
   const batch = numelOf(a.sizes.slice(0, -2));
   if (batch === 0 || a.count === 0) return;
   if (a.count * n > 1 << 16) a.storage.backend.expectWork();
-  begin(k, a.storage.backend).i(a.dtype.code).i(batch).i(m).i(n).i(o.k ?? 0).p(a).p(o.b).p(o.pivots).p(o.tau).p(o.info)
+  begin(k, a.storage.backend).i(a.dtype.code).i(batch).i(m).i(n).i(o.k ?? 0).p(a).p(o.b).p(o.pivots).p(o.tau)
+    .p(o.info)
     .b(o.upper ?? false).b(o.unit ?? false).run();
 }
 
@@ -52,7 +53,9 @@ function workCopy(t: Tensor): Tensor {
 function checkFloat(name: string, a: Tensor): void {
   if (a.dtype !== float32 && a.dtype !== float64) {
     if (a.dtype.kind < Kind.float) {
-      throw new RuntimeError(`${name}: Expected a floating point or complex tensor as input. Got ${a.dtype.scalarName}`);
+      throw new RuntimeError(
+        `${name}: Expected a floating point or complex tensor as input. Got ${a.dtype.scalarName}`,
+      );
     }
     throw new NotImplementedError(`"${name.replace(".", "_")}" not implemented for '${a.dtype.scalarName}'`);
   }
@@ -67,7 +70,11 @@ function checkMatrix(name: string, a: Tensor, what = "A"): void {
 function checkSquare(name: string, a: Tensor, what = "A"): void {
   checkMatrix(name, a, what);
   const [m, n] = a.sizes.slice(-2);
-  if (m !== n) throw new RuntimeError(`${name}: ${what} must be batches of square matrices, but they are ${m} by ${n} matrices`);
+  if (m !== n) {
+    throw new RuntimeError(
+      `${name}: ${what} must be batches of square matrices, but they are ${m} by ${n} matrices`,
+    );
+  }
   checkFloat(name, a);
 }
 
@@ -98,7 +105,9 @@ function throwIfSingular(name: string, info: Tensor): void {
   const doing = name === "linalg.inv" ? "inversion" : "solve";
   throw new LinAlgError(
     name === "linalg.inv"
-      ? `${name}: ${where(info, f.batch)}The diagonal element ${f.at} is zero, the ${doing} could not be completed because the input matrix is singular.`
+      ? `${name}: ${
+        where(info, f.batch)
+      }The diagonal element ${f.at} is zero, the ${doing} could not be completed because the input matrix is singular.`
       : `torch.${name}: ${where(info, f.batch)}The solver failed because the input matrix is singular.`,
   );
 }
@@ -135,7 +144,9 @@ function throwIfNotPositive(name: string, info: Tensor): void {
   const f = firstFailure(info);
   if (f === null) return;
   throw new LinAlgError(
-    `${name}: ${where(info, f.batch)}The factorization could not be completed because the input is not positive-definite (the leading minor of order ${f.at} is not positive-definite).`,
+    `${name}: ${
+      where(info, f.batch)
+    }The factorization could not be completed because the input is not positive-definite (the leading minor of order ${f.at} is not positive-definite).`,
   );
 }
 
@@ -165,7 +176,9 @@ function matrixPower(a: Tensor, n: number): Tensor {
   checkMatrix("linalg.matrix_power", a);
   if (a.sizes.at(-1) !== a.sizes.at(-2)) {
     throw new RuntimeError(
-      `linalg.matrix_power: A must be batches of square matrices, but they are ${a.sizes.at(-2)} by ${a.sizes.at(-1)} matrices`,
+      `linalg.matrix_power: A must be batches of square matrices, but they are ${a.sizes.at(-2)} by ${
+        a.sizes.at(-1)
+      } matrices`,
     );
   }
   if (n === 0) return a.mul(0).add(fn.eye!(a.sizes.at(-1)!, { dtype: a.dtype, device: a.device }) as Tensor);
@@ -194,7 +207,13 @@ function matrixExp(a: Tensor): Tensor {
   return result;
 }
 
-function matrixNorm(a: Tensor, ord: Scalar | string, dim: Ints, keepdim: boolean, dtype: DType | null): Tensor {
+function matrixNorm(
+  a: Tensor,
+  ord: Scalar | string,
+  dim: Ints,
+  keepdim: boolean,
+  dtype: DType | null,
+): Tensor {
   checkMatrix("linalg.matrix_norm", a);
   const x = dtype === null ? a : a.to(dtype);
   if (ord === "fro") return fn.linalg_vector_norm!(x, 2, dim, keepdim);
@@ -203,12 +222,14 @@ function matrixNorm(a: Tensor, ord: Scalar | string, dim: Ints, keepdim: boolean
   const [r, c] = dim.map((d) => (d < 0 ? d + rank : d)) as [number, number];
   if (Math.abs(p) === 1 || Math.abs(p) === Infinity) {
     const columns = Math.abs(p) === 1;
-    const sums = (fn.linalg_vector_norm!(x, 1, [columns ? r : c], true) as Tensor);
+    const sums = fn.linalg_vector_norm!(x, 1, [columns ? r : c], true) as Tensor;
     const over = columns ? c : r;
     const out = p > 0 ? sums.amax([over], true) : sums.amin([over], true);
     return keepdim ? out : out.squeeze(Math.max(r, c)).squeeze(Math.min(r, c));
   }
-  throw new NotImplementedError(`linalg.matrix_norm: order ${String(ord)} needs singular values, which are not implemented yet`);
+  throw new NotImplementedError(
+    `linalg.matrix_norm: order ${String(ord)} needs singular values, which are not implemented yet`,
+  );
 }
 
 const aliasRow = (schema: string, composite: (...args: never[]) => unknown, doc: string, only?: "function") =>
@@ -216,7 +237,8 @@ const aliasRow = (schema: string, composite: (...args: never[]) => unknown, doc:
 
 export const linearAlgebra: Table = {
   linalg_lu_factor_ex: [op({
-    schema: "linalg_lu_factor_ex(Tensor self, *, bool pivot=True, bool check_errors=False) -> (Tensor LU, Tensor pivots, Tensor info)",
+    schema:
+      "linalg_lu_factor_ex(Tensor self, *, bool pivot=True, bool check_errors=False) -> (Tensor LU, Tensor pivots, Tensor info)",
     impl: (self: Tensor, _pivot: boolean, check: boolean) => {
       checkMatrix("torch.linalg.lu_factor_ex", self);
       checkFloat("torch.linalg.lu_factor_ex", self);
@@ -231,12 +253,19 @@ export const linearAlgebra: Table = {
         // dA = P L^-T (tril(L^T dL, -1) + triu(dU U^T)) U^-T for square matrices.
         const lu: Tensor = c.result0;
         const [m, n] = lu.sizes.slice(-2) as [number, number];
-        if (m !== n) throw new NotImplementedError("the derivative for 'linalg_lu_factor_ex' of matrices that are not square is not implemented.");
+        if (m !== n) {
+          throw new NotImplementedError(
+            "the derivative for 'linalg_lu_factor_ex' of matrices that are not square is not implemented.",
+          );
+        }
         const identity = fn.eye!(n, { dtype: lu.dtype }) as Tensor;
         const l = lu.tril(-1).add(identity), u = lu.triu();
         const g: Tensor = c.grads[0]!;
         const inner = mT(l).matmul(g.tril(-1)).tril(-1).add(g.triu().matmul(mT(u)).triu());
-        const left = fn.linalg_solve_triangular!(mT(l), inner, { upper: true, unitriangular: true }) as Tensor;
+        const left = fn.linalg_solve_triangular!(mT(l), inner, {
+          upper: true,
+          unitriangular: true,
+        }) as Tensor;
         const both = fn.linalg_solve_triangular!(mT(u), left, { upper: false, left: false }) as Tensor;
         return permutation(c.result1, n, lu.dtype).matmul(both);
       },
@@ -245,23 +274,29 @@ export const linearAlgebra: Table = {
   })],
   linalg_lu_factor: [aliasRow(
     "linalg_lu_factor(Tensor self, *, bool pivot=True) -> (Tensor LU, Tensor pivots)",
-    (self: Tensor) => (fn.linalg_lu_factor_ex!(self, { check_errors: true }) as unknown as Tensor[]).slice(0, 2),
+    (self: Tensor) =>
+      (fn.linalg_lu_factor_ex!(self, { check_errors: true }) as unknown as Tensor[]).slice(0, 2),
     "LU factors and pivots.",
     "function",
   )],
   linalg_solve_ex: [op({
-    schema: "linalg_solve_ex(Tensor self, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info)",
+    schema:
+      "linalg_solve_ex(Tensor self, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info)",
     impl: (self: Tensor, b: Tensor, left: boolean, check: boolean) => {
       checkSquare("linalg.solve", self);
       if (self.dtype !== b.dtype) {
-        throw new RuntimeError(`linalg.solve: Expected A and B to have the same dtype, but found A of type ${self.dtype.scalarName} and B of type ${b.dtype.scalarName} instead`);
+        throw new RuntimeError(
+          `linalg.solve: Expected A and B to have the same dtype, but found A of type ${self.dtype.scalarName} and B of type ${b.dtype.scalarName} instead`,
+        );
       }
       const vector = isVectorCase(self, b);
       const rhs = vector ? b.unsqueeze(-1) : b;
       const n = self.sizes.at(-1);
       if ((left || vector ? rhs.sizes.at(-2) : rhs.sizes.at(-1)) !== n) {
         throw new RuntimeError(
-          `linalg.solve: Incompatible shapes of A and B for the equation ${left ? "AX = B" : "XA = B"} (${self.sizes.at(-2)}x${n} and ${rhs.sizes.at(-2)}x${rhs.sizes.at(-1)})`,
+          `linalg.solve: Incompatible shapes of A and B for the equation ${left ? "AX = B" : "XA = B"} (${
+            self.sizes.at(-2)
+          }x${n} and ${rhs.sizes.at(-2)}x${rhs.sizes.at(-1)})`,
         );
       }
       const [x, info] = left || vector ? solveMatrix(self, rhs) : solveMatrix(mT(self), mT(rhs));
@@ -286,7 +321,8 @@ export const linearAlgebra: Table = {
   })],
   linalg_solve: [aliasRow(
     "linalg_solve(Tensor self, Tensor B, *, bool left=True) -> Tensor",
-    (self: Tensor, b: Tensor, left: boolean) => (fn.linalg_solve_ex!(self, b, { left, check_errors: true }) as unknown as Tensor[])[0],
+    (self: Tensor, b: Tensor, left: boolean) =>
+      (fn.linalg_solve_ex!(self, b, { left, check_errors: true }) as unknown as Tensor[])[0],
     "Solves A X = B.",
     "function",
   )],
@@ -311,7 +347,13 @@ export const linearAlgebra: Table = {
     "The inverse of a square matrix.",
     "function",
   )],
-  inverse: [aliasRow("inverse(Tensor self) -> Tensor", (self: Tensor) => fn.linalg_inv!(self), "The inverse of a square matrix.")],
+  inverse: [
+    aliasRow(
+      "inverse(Tensor self) -> Tensor",
+      (self: Tensor) => fn.linalg_inv!(self),
+      "The inverse of a square matrix.",
+    ),
+  ],
   linalg_det: [op({
     schema: "linalg_det(Tensor self) -> Tensor",
     impl: (self: Tensor) => {
@@ -331,15 +373,26 @@ export const linearAlgebra: Table = {
       checkSquare("linalg.slogdet", self);
       const [lu, pivots] = factorise(self);
       const d = lu.diagonal(0, -2, -1);
-      return [d.sign().prod(-1).mul(signOf(pivots, self.sizes.at(-1)!).to(self.dtype)), d.abs().log().sum(-1)];
+      return [
+        d.sign().prod(-1).mul(signOf(pivots, self.sizes.at(-1)!).to(self.dtype)),
+        d.abs().log().sum(-1),
+      ];
     },
     only: "function",
     nonDifferentiableResults: [0],
     saves: ["self"],
-    derivative: { self: (c) => mT(fn.linalg_inv!(c.self) as Tensor).mul(c.grads[1]!.unsqueeze(-1).unsqueeze(-1)) },
+    derivative: {
+      self: (c) => mT(fn.linalg_inv!(c.self) as Tensor).mul(c.grads[1]!.unsqueeze(-1).unsqueeze(-1)),
+    },
     doc: "Sign and logarithm of the determinant's magnitude.",
   })],
-  slogdet: [aliasRow("slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)", (self: Tensor) => fn.linalg_slogdet!(self), "Sign and log-magnitude of the determinant.")],
+  slogdet: [
+    aliasRow(
+      "slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)",
+      (self: Tensor) => fn.linalg_slogdet!(self),
+      "Sign and log-magnitude of the determinant.",
+    ),
+  ],
   logdet: [aliasRow(
     "logdet(Tensor self) -> Tensor",
     (self: Tensor) => {
@@ -349,7 +402,8 @@ export const linearAlgebra: Table = {
     "Logarithm of the determinant.",
   )],
   linalg_cholesky_ex: [op({
-    schema: "linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)",
+    schema:
+      "linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)",
     impl: (self: Tensor, upper: boolean, check: boolean) => {
       checkSquare("linalg.cholesky", self);
       const [l, info] = cholesky(self);
@@ -360,7 +414,8 @@ export const linearAlgebra: Table = {
     saves: ["result0"],
     derivative: {
       self: (c) => {
-        const l: Tensor = c.upper ? mT(c.result0) : c.result0, g: Tensor = c.upper ? mT(c.grads[0]!) : c.grads[0]!;
+        const l: Tensor = c.upper ? mT(c.result0) : c.result0,
+          g: Tensor = c.upper ? mT(c.grads[0]!) : c.grads[0]!;
         // L^-T phi(L^T g) L^-1, made symmetric.
         const p = phi(mT(l).matmul(g.tril()));
         const left = fn.linalg_solve_triangular!(mT(l), p, { upper: true }) as Tensor;
@@ -372,11 +427,18 @@ export const linearAlgebra: Table = {
   })],
   linalg_cholesky: [aliasRow(
     "linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor",
-    (self: Tensor, upper: boolean) => (fn.linalg_cholesky_ex!(self, { upper, check_errors: true }) as unknown as Tensor[])[0],
+    (self: Tensor, upper: boolean) =>
+      (fn.linalg_cholesky_ex!(self, { upper, check_errors: true }) as unknown as Tensor[])[0],
     "Cholesky factor of a positive definite matrix.",
     "function",
   )],
-  cholesky: [aliasRow("cholesky(Tensor self, bool upper=False) -> Tensor", (self: Tensor, upper: boolean) => fn.linalg_cholesky!(self, { upper }), "Cholesky factor.")],
+  cholesky: [
+    aliasRow(
+      "cholesky(Tensor self, bool upper=False) -> Tensor",
+      (self: Tensor, upper: boolean) => fn.linalg_cholesky!(self, { upper }),
+      "Cholesky factor.",
+    ),
+  ],
   cholesky_solve: [op({
     schema: "cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor",
     impl: (self: Tensor, factor: Tensor, upper: boolean) => {
@@ -398,7 +460,11 @@ export const linearAlgebra: Table = {
   cholesky_inverse: [op({
     schema: "cholesky_inverse(Tensor self, bool upper=False) -> Tensor",
     impl: (self: Tensor, upper: boolean) =>
-      fn.cholesky_solve!((fn.eye!(self.sizes.at(-1)!, { dtype: self.dtype }) as Tensor).expand(self.sizes), self, upper),
+      fn.cholesky_solve!(
+        (fn.eye!(self.sizes.at(-1)!, { dtype: self.dtype }) as Tensor).expand(self.sizes),
+        self,
+        upper,
+      ),
     saves: ["self", "result"],
     derivative: {
       self: (c) => {
@@ -415,7 +481,9 @@ export const linearAlgebra: Table = {
       checkMatrix("linalg.qr", self);
       checkFloat("linalg.qr", self);
       if (mode !== "reduced" && mode !== "complete" && mode !== "r") {
-        throw new RuntimeError(`qr received unrecognized mode '${mode}' but expected one of 'reduced' (default), 'r', or 'complete'`);
+        throw new RuntimeError(
+          `qr received unrecognized mode '${mode}' but expected one of 'reduced' (default), 'r', or 'complete'`,
+        );
       }
       return qr(self, mode);
     },
@@ -425,10 +493,16 @@ export const linearAlgebra: Table = {
       self: (c) => {
         const [q, r] = c.results as [Tensor, Tensor];
         const [gq, gr] = c.grads as [Tensor, Tensor];
-        if (c.mode === "r") throw new RuntimeError("The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use linalg.qr(A, mode='reduced') if you are going to require gradients.");
+        if (c.mode === "r") {
+          throw new RuntimeError(
+            "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use linalg.qr(A, mode='reduced') if you are going to require gradients.",
+          );
+        }
         const [m, n] = c.sizesOf("self").slice(-2) as [number, number];
         if (c.mode === "complete" && m > n) {
-          throw new RuntimeError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols.");
+          throw new RuntimeError(
+            "The QR decomposition is not differentiable when mode='complete' and nrows > ncols.",
+          );
         }
         if (m >= n) return qrBackward(q, r, gq, gr);
         // Wide: the left square part has the factorisation, the rest is Q^T times the input.
@@ -451,7 +525,11 @@ export const linearAlgebra: Table = {
       checkMatrix("torch.geqrf", self);
       checkFloat("torch.geqrf", self);
       const a = workCopy(self);
-      const tau = emptyTensor([...self.sizes.slice(0, -2), Math.min(self.sizes.at(-2)!, self.sizes.at(-1)!)], self.dtype, self.storage.backend);
+      const tau = emptyTensor(
+        [...self.sizes.slice(0, -2), Math.min(self.sizes.at(-2)!, self.sizes.at(-1)!)],
+        self.dtype,
+        self.storage.backend,
+      );
       launch(GEQRF, a, { tau });
       return [a, tau];
     },
@@ -464,15 +542,24 @@ export const linearAlgebra: Table = {
     "The product of Householder reflections.",
     "function",
   )],
-  orgqr: [aliasRow("orgqr(Tensor self, Tensor input2) -> Tensor", householderProduct, "The product of Householder reflections.")],
+  orgqr: [
+    aliasRow(
+      "orgqr(Tensor self, Tensor input2) -> Tensor",
+      householderProduct,
+      "The product of Householder reflections.",
+    ),
+  ],
   linalg_solve_triangular: [op({
-    schema: "linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor",
+    schema:
+      "linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor",
     impl: (self: Tensor, b: Tensor, upper: boolean, left: boolean, unit: boolean) => {
       checkSquare("linalg.solve_triangular", self);
       checkMatrix("linalg.solve_triangular", b, "B");
       if ((left ? b.sizes.at(-2) : b.sizes.at(-1)) !== self.sizes.at(-1)) {
         throw new RuntimeError(
-          `linalg.solve_triangular: Incompatible shapes of A and B for the equation ${left ? "AX = B" : "XA = B"} (${self.sizes.at(-2)}x${self.sizes.at(-1)} and ${b.sizes.at(-2)}x${b.sizes.at(-1)})`,
+          `linalg.solve_triangular: Incompatible shapes of A and B for the equation ${
+            left ? "AX = B" : "XA = B"
+          } (${self.sizes.at(-2)}x${self.sizes.at(-1)} and ${b.sizes.at(-2)}x${b.sizes.at(-1)})`,
         );
       }
       const batch = broadcastAll([self.sizes.slice(0, -2), b.sizes.slice(0, -2)]);
@@ -486,7 +573,11 @@ export const linearAlgebra: Table = {
     saves: ["self", "result"],
     derivative: {
       "self, B": (c) => {
-        const gb = fn.linalg_solve_triangular!(mT(c.self), c.grad, { upper: !c.upper, left: c.left, unitriangular: c.unitriangular }) as Tensor;
+        const gb = fn.linalg_solve_triangular!(mT(c.self), c.grad, {
+          upper: !c.upper,
+          left: c.left,
+          unitriangular: c.unitriangular,
+        }) as Tensor;
         const full = c.left ? gb.matmul(mT(c.result)).neg() : mT(c.result).matmul(gb).neg();
         const skip = c.unitriangular ? 1 : 0;
         return [c.upper ? full.triu(skip) : full.tril(-skip), gb];
@@ -497,19 +588,35 @@ export const linearAlgebra: Table = {
   triangular_solve: [aliasRow(
     "triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)",
     (self: Tensor, a: Tensor, upper: boolean, transpose: boolean, unitriangular: boolean) => [
-      fn.linalg_solve_triangular!(transpose ? mT(a) : a, self, { upper: transpose ? !upper : upper, unitriangular }),
+      fn.linalg_solve_triangular!(transpose ? mT(a) : a, self, {
+        upper: transpose ? !upper : upper,
+        unitriangular,
+      }),
       a.clone(),
     ],
     "Solves a triangular system.",
   )],
-  linalg_matrix_power: [aliasRow("linalg_matrix_power(Tensor self, int n) -> Tensor", matrixPower, "A matrix to an integer power.", "function")],
-  matrix_power: [aliasRow("matrix_power(Tensor self, int n) -> Tensor", matrixPower, "A matrix to an integer power.")],
-  linalg_matrix_exp: [aliasRow("linalg_matrix_exp(Tensor self) -> Tensor", matrixExp, "The matrix exponential.", "function")],
+  linalg_matrix_power: [
+    aliasRow(
+      "linalg_matrix_power(Tensor self, int n) -> Tensor",
+      matrixPower,
+      "A matrix to an integer power.",
+      "function",
+    ),
+  ],
+  matrix_power: [
+    aliasRow("matrix_power(Tensor self, int n) -> Tensor", matrixPower, "A matrix to an integer power."),
+  ],
+  linalg_matrix_exp: [
+    aliasRow("linalg_matrix_exp(Tensor self) -> Tensor", matrixExp, "The matrix exponential.", "function"),
+  ],
   matrix_exp: [aliasRow("matrix_exp(Tensor self) -> Tensor", matrixExp, "The matrix exponential.")],
   linalg_multi_dot: [aliasRow(
     "linalg_multi_dot(Tensor[] tensors) -> Tensor",
     (list: Tensor[]) => {
-      if (list.length < 2) throw new RuntimeError("multi_dot(): expected at least 2 tensors but got " + list.length);
+      if (list.length < 2) {
+        throw new RuntimeError("multi_dot(): expected at least 2 tensors but got " + list.length);
+      }
       return bestOrder(list);
     },
     "The product of several matrices in the cheapest order.",
@@ -517,25 +624,37 @@ export const linearAlgebra: Table = {
   )],
   linalg_matrix_norm: [
     op({
-      schema: "linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2,-1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+      schema:
+        "linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2,-1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
       composite: matrixNorm,
       only: "function",
       doc: "A matrix norm.",
     }),
     op({
-      schema: "linalg_matrix_norm.str(Tensor self, str ord='fro', int[] dim=[-2,-1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+      schema:
+        "linalg_matrix_norm.str(Tensor self, str ord='fro', int[] dim=[-2,-1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
       composite: matrixNorm,
       only: "function",
       doc: "A matrix norm.",
     }),
   ],
   linalg_norm: [op({
-    schema: "linalg_norm(Tensor self, Any ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-    composite: (self: Tensor, ord: Scalar | string | null, dim: Ints | null, keepdim: boolean, dtype: DType | null) => {
+    schema:
+      "linalg_norm(Tensor self, Any ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+    composite: (
+      self: Tensor,
+      ord: Scalar | string | null,
+      dim: Ints | null,
+      keepdim: boolean,
+      dtype: DType | null,
+    ) => {
       if (ord === null) return fn.linalg_vector_norm!(self, 2, dim, keepdim, { dtype });
       const matrix = dim === null ? self.sizes.length === 2 : dim.length === 2;
       if (dim === null && self.sizes.length > 2) {
-        throw new RuntimeError("linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got " + `${self.sizes.length}D.`);
+        throw new RuntimeError(
+          "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got " +
+            `${self.sizes.length}D.`,
+        );
       }
       return matrix
         ? matrixNorm(self, ord, dim ?? [0, 1], keepdim, dtype)
@@ -551,10 +670,15 @@ export const linearAlgebra: Table = {
       const last = self.sizes.slice(ind), first = self.sizes.slice(0, ind);
       if (numelOf(last) !== numelOf(first)) {
         throw new RuntimeError(
-          `Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got ${numelOf(last)} != ${numelOf(first)}`,
+          `Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got ${
+            numelOf(last)
+          } != ${numelOf(first)}`,
         );
       }
-      return (fn.linalg_inv!(self.reshape([numelOf(first), numelOf(last)])) as Tensor).reshape([...last, ...first]);
+      return (fn.linalg_inv!(self.reshape([numelOf(first), numelOf(last)])) as Tensor).reshape([
+        ...last,
+        ...first,
+      ]);
     },
     "The inverse of a tensor seen as a matrix.",
     "function",
@@ -577,13 +701,16 @@ function detBackward(grad: Tensor, a: Tensor, det: Tensor): Tensor {
   const n = a.sizes.at(-1)!;
   const g = grad.unsqueeze(-1).unsqueeze(-1);
   if (n === 0) return a.new_zeros(a.sizes);
-  if (!det.detach().eq(0).any().item()) return mT(fn.linalg_inv!(a) as Tensor).mul(det.unsqueeze(-1).unsqueeze(-1)).mul(g);
+  if (!det.detach().eq(0).any().item()) {
+    return mT(fn.linalg_inv!(a) as Tensor).mul(det.unsqueeze(-1).unsqueeze(-1)).mul(g);
+  }
   // Singular: the matrix of cofactors, each a determinant of its own.
   const rows: Tensor[] = [];
   for (let i = 0; i < n; i++) {
     const row: Tensor[] = [];
     for (let j = 0; j < n; j++) {
-      const without = (t: Tensor, d: number, k: number): Tensor => fn.cat!([t.narrow(d, 0, k), t.narrow(d, k + 1, n - k - 1)], d) as Tensor;
+      const without = (t: Tensor, d: number, k: number): Tensor =>
+        fn.cat!([t.narrow(d, 0, k), t.narrow(d, k + 1, n - k - 1)], d) as Tensor;
       const minor = without(without(a, -2, i), -1, j);
       const d = n === 1 ? a.new_ones(a.sizes.slice(0, -2)) : fn.linalg_det!(minor) as Tensor;
       row.push((i + j) % 2 === 0 ? d : d.neg());
@@ -605,9 +732,17 @@ function qrBackward(q: Tensor, r: Tensor, gq: Tensor, gr: Tensor): Tensor {
 function householderProduct(v: Tensor, tau: Tensor): Tensor {
   checkMatrix("torch.linalg.householder_product", v, "input");
   const [m, n] = v.sizes.slice(-2) as [number, number];
-  if (m < n) throw new RuntimeError("torch.linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1]");
+  if (m < n) {
+    throw new RuntimeError(
+      "torch.linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1]",
+    );
+  }
   const k = tau.sizes.at(-1)!;
-  if (k > n) throw new RuntimeError("torch.linalg.householder_product: input.shape[-1] must be greater than or equal to tau.shape[-1]");
+  if (k > n) {
+    throw new RuntimeError(
+      "torch.linalg.householder_product: input.shape[-1] must be greater than or equal to tau.shape[-1]",
+    );
+  }
   const identity = fn.eye!(m, n, { dtype: v.dtype, device: v.device }) as Tensor;
   let q = identity.expand(v.sizes);
   for (let j = k - 1; j >= 0; j--) {
@@ -621,12 +756,22 @@ function householderProduct(v: Tensor, tau: Tensor): Tensor {
 /** Dynamic programming over the products (Cormen et al., section 15.2). */
 function bestOrder(list: readonly Tensor[]): Tensor {
   const first = list[0]!, last = list[list.length - 1]!;
-  const mats = list.map((t, i) => i === 0 && t.sizes.length === 1 ? t.unsqueeze(0) : i === list.length - 1 && t.sizes.length === 1 ? t.unsqueeze(1) : t);
+  const mats = list.map((t, i) =>
+    i === 0 && t.sizes.length === 1
+      ? t.unsqueeze(0)
+      : i === list.length - 1 && t.sizes.length === 1
+      ? t.unsqueeze(1)
+      : t
+  );
   mats.forEach((t, i) => {
-    if (t.sizes.length !== 2) throw new RuntimeError(`multi_dot(): tensor ${i} must be 2D but got ${shapeText(t.sizes)}`);
+    if (t.sizes.length !== 2) {
+      throw new RuntimeError(`multi_dot(): tensor ${i} must be 2D but got ${shapeText(t.sizes)}`);
+    }
     if (i > 0 && mats[i - 1]!.sizes[1] !== t.sizes[0]) {
       throw new RuntimeError(
-        `multi_dot(): tensors ${i - 1} and ${i} with shapes ${shapeText(mats[i - 1]!.sizes)} and ${shapeText(t.sizes)} cannot be multiplied`,
+        `multi_dot(): tensors ${i - 1} and ${i} with shapes ${shapeText(mats[i - 1]!.sizes)} and ${
+          shapeText(t.sizes)
+        } cannot be multiplied`,
       );
     }
   });

@@ -97,17 +97,31 @@ export const math: Table = {
   log: smooth("log", "Natural logarithm.", "self", (c) => c.grad.div(c.self)),
   log2: smooth("log2", "Base-2 logarithm.", "self", (c) => c.grad.div(c.self.mul(LN2))),
   log10: smooth("log10", "Base-10 logarithm.", "self", (c) => c.grad.div(c.self.mul(LN10))),
-  log1p: smooth("log1p", "Natural logarithm of 1 + x, accurate near 0.", "self", (c) => c.grad.div(c.self.add(1))),
+  log1p: smooth(
+    "log1p",
+    "Natural logarithm of 1 + x, accurate near 0.",
+    "self",
+    (c) => c.grad.div(c.self.add(1)),
+  ),
   sqrt: smooth("sqrt", "Square root.", "result", (c) => c.grad.div(c.result.mul(2))),
-  rsqrt: smooth("rsqrt", "Reciprocal of the square root.", "result", (c) => c.grad.mul(-0.5).mul(c.result.pow(3))),
+  rsqrt: smooth(
+    "rsqrt",
+    "Reciprocal of the square root.",
+    "result",
+    (c) => c.grad.mul(-0.5).mul(c.result.pow(3)),
+  ),
   sin: smooth("sin", "Sine.", "self", (c) => c.grad.mul(c.self.cos())),
   cos: smooth("cos", "Cosine.", "self", (c) => c.grad.mul(c.self.sin().neg())),
   tan: smooth("tan", "Tangent.", "result", (c) => c.grad.mul(c.result.mul(c.result).add(1))),
-  asin: smooth("asin", "Arcsine.", "self", (c) => c.grad.mul(c.self.mul(c.self).rsub(1).rsqrt()), { aliases: ["arcsin"] }),
+  asin: smooth("asin", "Arcsine.", "self", (c) => c.grad.mul(c.self.mul(c.self).rsub(1).rsqrt()), {
+    aliases: ["arcsin"],
+  }),
   acos: smooth("acos", "Arccosine.", "self", (c) => c.grad.neg().mul(c.self.mul(c.self).rsub(1).rsqrt()), {
     aliases: ["arccos"],
   }),
-  atan: smooth("atan", "Arctangent.", "self", (c) => c.grad.div(c.self.mul(c.self).add(1)), { aliases: ["arctan"] }),
+  atan: smooth("atan", "Arctangent.", "self", (c) => c.grad.div(c.self.mul(c.self).add(1)), {
+    aliases: ["arctan"],
+  }),
   sinh: smooth("sinh", "Hyperbolic sine.", "self", (c) => c.grad.mul(c.self.cosh())),
   cosh: smooth("cosh", "Hyperbolic cosine.", "self", (c) => c.grad.mul(c.self.sinh())),
   tanh: smooth("tanh", "Hyperbolic tangent.", "result", (c) => c.grad.tanh_backward(c.result)),
@@ -122,15 +136,33 @@ export const math: Table = {
     },
     doc: "Gradient of tanh from its result.",
   })],
-  asinh: smooth("asinh", "Inverse hyperbolic sine.", "self", (c) => c.grad.mul(c.self.mul(c.self).add(1).rsqrt()), {
-    aliases: ["arcsinh"],
-  }),
-  acosh: smooth("acosh", "Inverse hyperbolic cosine.", "self", (c) => c.grad.mul(c.self.mul(c.self).sub(1).rsqrt()), {
-    aliases: ["arccosh"],
-  }),
-  atanh: smooth("atanh", "Inverse hyperbolic tangent.", "self", (c) => c.grad.div(c.self.mul(c.self).rsub(1)), {
-    aliases: ["arctanh"],
-  }),
+  asinh: smooth(
+    "asinh",
+    "Inverse hyperbolic sine.",
+    "self",
+    (c) => c.grad.mul(c.self.mul(c.self).add(1).rsqrt()),
+    {
+      aliases: ["arcsinh"],
+    },
+  ),
+  acosh: smooth(
+    "acosh",
+    "Inverse hyperbolic cosine.",
+    "self",
+    (c) => c.grad.mul(c.self.mul(c.self).sub(1).rsqrt()),
+    {
+      aliases: ["arccosh"],
+    },
+  ),
+  atanh: smooth(
+    "atanh",
+    "Inverse hyperbolic tangent.",
+    "self",
+    (c) => c.grad.div(c.self.mul(c.self).rsub(1)),
+    {
+      aliases: ["arctanh"],
+    },
+  ),
   erf: smooth(
     "erf",
     "Error function.",
@@ -240,7 +272,9 @@ export const math: Table = {
   heaviside: [op({
     schema: "heaviside(Tensor self, Tensor values) -> Tensor",
     impl: (a: Tensor, b: Tensor) => {
-      if (a.dtype !== b.dtype) throw new RuntimeError("heaviside is not yet implemented for tensors with different dtypes.");
+      if (a.dtype !== b.dtype) {
+        throw new RuntimeError("heaviside is not yet implemented for tensors with different dtypes.");
+      }
       return binaryIn("heaviside", a, b, a.dtype);
     },
     plain: true,
@@ -267,7 +301,8 @@ export const math: Table = {
   })],
   ldexp: [op({
     schema: "ldexp(Tensor self, Tensor other) -> Tensor",
-    composite: (self: Tensor, other: Tensor) => self.mul(other.new_full([], 2, { dtype: toFloating(other.dtype) }).pow(other)),
+    composite: (self: Tensor, other: Tensor) =>
+      self.mul(other.new_full([], 2, { dtype: toFloating(other.dtype) }).pow(other)),
     inplace: true,
     doc: "self * 2^other.",
   })],
@@ -277,7 +312,8 @@ export const math: Table = {
   special_xlog1py: xlog("xlog1py", "self * log1p(other), 0 where self is 0."),
   logit: [op({
     schema: "logit(Tensor self, float? eps=None) -> Tensor",
-    impl: (self: Tensor, eps: number | null) => withParams("logit", self, [eps ?? -1], toFloating(self.dtype)),
+    impl: (self: Tensor, eps: number | null) =>
+      withParams("logit", self, [eps ?? -1], toFloating(self.dtype)),
     plain: true,
     direct: true,
     inplace: true,
@@ -288,9 +324,7 @@ export const math: Table = {
         const d = c.grad.div(c.self.mul(c.self.rsub(1)));
         const low = c.eps ?? 0;
         const inside = c.self.ge(low).logical_and(c.self.le(1 - low));
-        return c.eps === null
-          ? d.where(inside, d.new_full([], NaN))
-          : d.where(inside, d.new_zeros([]));
+        return c.eps === null ? d.where(inside, d.new_full([], NaN)) : d.where(inside, d.new_zeros([]));
       },
     },
     doc: "log(x / (1 - x)), with x clamped to [eps, 1 - eps].",
@@ -313,6 +347,8 @@ export const math: Table = {
 
 function integerOnly(name: "gcd" | "lcm", a: Tensor, b: Tensor): Tensor {
   const dtype = resultType2(a, b);
-  if (dtype.kind !== Kind.int) throw new RuntimeError(`"${name}_cpu" not implemented for '${dtype.scalarName}'`);
+  if (dtype.kind !== Kind.int) {
+    throw new RuntimeError(`"${name}_cpu" not implemented for '${dtype.scalarName}'`);
+  }
   return binaryIn(name, a, b, dtype);
 }

@@ -82,11 +82,16 @@ function launch(a: Tensor, sa: Strides2, b: Tensor, sb: Strides2, c: Tensor, sc:
   k.i(sa[0]).i(sa[1]).i(sb[0]).i(sb[1]).i(sc[0]).i(sc[1]).d(p.alpha ?? 1).d(p.beta ?? 0);
   k.p(p.bias ?? null).i(p.biasStrides?.[0] ?? 0).i(p.biasStrides?.[1] ?? 0);
   k.i(p.activation ?? ACTIVATION.NONE).i(batch.length);
-  k.array(batch, MAX_BATCH).array(p.batchA ?? [], MAX_BATCH).array(p.batchB ?? [], MAX_BATCH).array(p.batchC ?? [], MAX_BATCH);
+  k.array(batch, MAX_BATCH).array(p.batchA ?? [], MAX_BATCH).array(p.batchB ?? [], MAX_BATCH).array(
+    p.batchC ?? [],
+    MAX_BATCH,
+  );
   k.runWithScratch();
 }
 
-const strides2 = (t: Tensor): Strides2 => [t.strides[t.strides.length - 2]!, t.strides[t.strides.length - 1]!];
+const strides2 = (
+  t: Tensor,
+): Strides2 => [t.strides[t.strides.length - 2]!, t.strides[t.strides.length - 1]!];
 
 function mm(self: Tensor, mat2: Tensor): Tensor {
   if (self.sizes.length !== 2) throw new RuntimeError("self must be a matrix");
@@ -105,7 +110,9 @@ function mm(self: Tensor, mat2: Tensor): Tensor {
 function checkProduct(a: Tensor, b: Tensor): void {
   if (a.sizes[1] !== b.sizes[0]) {
     throw new RuntimeError(
-      `mat1 and mat2 shapes cannot be multiplied (${a.sizes[0]}x${a.sizes[1]} and ${b.sizes[0]}x${b.sizes[1]})`,
+      `mat1 and mat2 shapes cannot be multiplied (${a.sizes[0]}x${a.sizes[1]} and ${b.sizes[0]}x${
+        b.sizes[1]
+      })`,
     );
   }
 }
@@ -132,7 +139,9 @@ function expandError(input: Tensor, sizes: readonly number[]): RuntimeError {
     const have = i < extra ? 1 : input.sizes[i - extra]!;
     if (have !== 1 && have !== sizes[i]) {
       return new RuntimeError(
-        `The expanded size of the tensor (${sizes[i]}) must match the existing size (${have}) at non-singleton dimension ${i}.  Target sizes: ${
+        `The expanded size of the tensor (${
+          sizes[i]
+        }) must match the existing size (${have}) at non-singleton dimension ${i}.  Target sizes: ${
           shapeText(sizes)
         }.  Tensor sizes: ${shapeText(input.sizes)}`,
       );
@@ -144,8 +153,12 @@ function expandError(input: Tensor, sizes: readonly number[]): RuntimeError {
 }
 
 function addmm(self: Tensor, mat1: Tensor, mat2: Tensor, beta: Scalar, alpha: Scalar): Tensor {
-  if (mat1.sizes.length !== 2) throw new RuntimeError(`mat1 must be a matrix, got ${mat1.sizes.length}-D tensor`);
-  if (mat2.sizes.length !== 2) throw new RuntimeError(`mat2 must be a matrix, got ${mat2.sizes.length}-D tensor`);
+  if (mat1.sizes.length !== 2) {
+    throw new RuntimeError(`mat1 must be a matrix, got ${mat1.sizes.length}-D tensor`);
+  }
+  if (mat2.sizes.length !== 2) {
+    throw new RuntimeError(`mat2 must be a matrix, got ${mat2.sizes.length}-D tensor`);
+  }
   checkProduct(mat1, mat2);
   checkDtypes("addmm", mat1, mat2);
   if (self.dtype !== mat1.dtype) throw new RuntimeError("self and mat2 must have the same dtype");
@@ -160,7 +173,11 @@ function addmm(self: Tensor, mat1: Tensor, mat2: Tensor, beta: Scalar, alpha: Sc
   if (b === 1 && fits) {
     const col = rank >= 1 && self.sizes[rank - 1] !== 1 ? self.strides[rank - 1]! : 0;
     const row = rank === 2 && self.sizes[0] !== 1 ? self.strides[0]! : 0;
-    launch(mat1, strides2(mat1), mat2, strides2(mat2), out, [n, 1], { ...shape, bias: self, biasStrides: [row, col] });
+    launch(mat1, strides2(mat1), mat2, strides2(mat2), out, [n, 1], {
+      ...shape,
+      bias: self,
+      biasStrides: [row, col],
+    });
     return out;
   }
   seed(out, self, b);
@@ -170,7 +187,9 @@ function addmm(self: Tensor, mat1: Tensor, mat2: Tensor, beta: Scalar, alpha: Sc
 
 function mv(self: Tensor, vec: Tensor): Tensor {
   if (self.sizes.length !== 2 || vec.sizes.length !== 1) {
-    throw new RuntimeError(`vector + matrix @ vector expected, got 1, ${self.sizes.length}, ${vec.sizes.length}`);
+    throw new RuntimeError(
+      `vector + matrix @ vector expected, got 1, ${self.sizes.length}, ${vec.sizes.length}`,
+    );
   }
   const [m, k] = self.sizes as [number, number];
   if (k !== vec.sizes[0]) throw new RuntimeError(`size mismatch, got ${m}, ${m}x${k},${vec.sizes[0]}`);
@@ -182,7 +201,9 @@ function mv(self: Tensor, vec: Tensor): Tensor {
 
 function dot(self: Tensor, tensor: Tensor): Tensor {
   if (self.sizes.length !== 1 || tensor.sizes.length !== 1) {
-    throw new RuntimeError(`1D tensors expected, but got ${self.sizes.length}D and ${tensor.sizes.length}D tensors`);
+    throw new RuntimeError(
+      `1D tensors expected, but got ${self.sizes.length}D and ${tensor.sizes.length}D tensors`,
+    );
   }
   if (self.dtype !== tensor.dtype) {
     throw new RuntimeError(
@@ -191,7 +212,9 @@ function dot(self: Tensor, tensor: Tensor): Tensor {
   }
   if (self.sizes[0] !== tensor.sizes[0]) {
     throw new RuntimeError(
-      `inconsistent tensor size, expected tensor ${shapeText(self.sizes)} and src ${shapeText(tensor.sizes)} to have the same number of elements, but got ${self.count} and ${tensor.count} elements respectively`,
+      `inconsistent tensor size, expected tensor ${shapeText(self.sizes)} and src ${
+        shapeText(tensor.sizes)
+      } to have the same number of elements, but got ${self.count} and ${tensor.count} elements respectively`,
     );
   }
   checkDtypes("dot", self, tensor);
@@ -222,7 +245,9 @@ function checkBmm(a: Tensor, b: Tensor, names: [string, string]): void {
   if (b.sizes.length !== 3) throw new RuntimeError(`${names[1]} must be a 3D tensor`);
   if (a.sizes[0] !== b.sizes[0] || a.sizes[2] !== b.sizes[1]) {
     throw new RuntimeError(
-      `Expected size for first two dimensions of batch2 tensor to be: [${a.sizes[0]}, ${a.sizes[2]}] but got: [${b.sizes[0]}, ${b.sizes[1]}].`,
+      `Expected size for first two dimensions of batch2 tensor to be: [${a.sizes[0]}, ${
+        a.sizes[2]
+      }] but got: [${b.sizes[0]}, ${b.sizes[1]}].`,
     );
   }
   if (a.dtype !== b.dtype) {
@@ -232,7 +257,11 @@ function checkBmm(a: Tensor, b: Tensor, names: [string, string]): void {
 
 function bmm(self: Tensor, mat2: Tensor): Tensor {
   checkBmm(self, mat2, ["batch1", "batch2"]);
-  const out = emptyTensor([self.sizes[0]!, self.sizes[1]!, mat2.sizes[2]!], self.dtype, commonBackend([self, mat2]));
+  const out = emptyTensor(
+    [self.sizes[0]!, self.sizes[1]!, mat2.sizes[2]!],
+    self.dtype,
+    commonBackend([self, mat2]),
+  );
   bmmInto(out, self, mat2, 1, 0);
   return out;
 }
@@ -240,10 +269,18 @@ function bmm(self: Tensor, mat2: Tensor): Tensor {
 function baddbmm(self: Tensor, batch1: Tensor, batch2: Tensor, beta: Scalar, alpha: Scalar): Tensor {
   checkBmm(batch1, batch2, ["batch1", "batch2"]);
   if (self.dtype !== batch1.dtype) {
-    throw new RuntimeError(`Input dtypes must be the same, got: input ${cppName(self.dtype)}, batch1: ${cppName(batch1.dtype)}, batch2: ${cppName(batch2.dtype)}`);
+    throw new RuntimeError(
+      `Input dtypes must be the same, got: input ${cppName(self.dtype)}, batch1: ${
+        cppName(batch1.dtype)
+      }, batch2: ${cppName(batch2.dtype)}`,
+    );
   }
   const b = factorOf(self, beta);
-  const out = emptyTensor([batch1.sizes[0]!, batch1.sizes[1]!, batch2.sizes[2]!], batch1.dtype, commonBackend([self, batch1]));
+  const out = emptyTensor(
+    [batch1.sizes[0]!, batch1.sizes[1]!, batch2.sizes[2]!],
+    batch1.dtype,
+    commonBackend([self, batch1]),
+  );
   seed(out, self, b);
   bmmInto(out, batch1, batch2, factorOf(self, alpha), b);
   return out;
@@ -256,7 +293,9 @@ function batchedMatmul(a: Tensor, b: Tensor): Tensor {
   const [k2, n] = b.sizes.slice(-2) as [number, number];
   if (k !== k2) {
     throw new RuntimeError(
-      `Expected size for first two dimensions of batch2 tensor to be: [${numelOf(batch)}, ${k}] but got: [${numelOf(batch)}, ${k2}].`,
+      `Expected size for first two dimensions of batch2 tensor to be: [${numelOf(batch)}, ${k}] but got: [${
+        numelOf(batch)
+      }, ${k2}].`,
     );
   }
   checkDtypes("bmm", a, b);
@@ -283,10 +322,19 @@ function batchedMatmul(a: Tensor, b: Tensor): Tensor {
     }
   }
   if (shape.length > MAX_BATCH) {
-    const wide = (t: Tensor): Tensor => packed(alias(t, [...batch, ...t.sizes.slice(-2)], expandedStrides(t, batch), t.offset));
+    const wide = (t: Tensor): Tensor =>
+      packed(alias(t, [...batch, ...t.sizes.slice(-2)], expandedStrides(t, batch), t.offset));
     return batchedMatmul(wide(a), wide(b));
   }
-  launch(a, strides2(a), b, strides2(b), out, [n, 1], { m, n, k, batch: shape, batchA: sa, batchB: sb, batchC: sc });
+  launch(a, strides2(a), b, strides2(b), out, [n, 1], {
+    m,
+    n,
+    k,
+    batch: shape,
+    batchA: sa,
+    batchB: sb,
+    batchC: sc,
+  });
   return out;
 }
 
@@ -341,8 +389,14 @@ function linear(input: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   const k = input.sizes[rank - 1] ?? 1, n = weight.sizes.length === 2 ? weight.sizes[0]! : 1;
   const x = input.packed || rank === 2 ? input : packed(input);
   const rows: Strides2 = rank === 2 ? strides2(x) : [k, 1];
-  const out = emptyTensor(weight.sizes.length === 2 ? [...input.sizes.slice(0, -1), n] : input.sizes.slice(0, -1), input.dtype, commonBackend([input, weight, bias]));
-  const w: Strides2 = weight.sizes.length === 2 ? [weight.strides[1]!, weight.strides[0]!] : [weight.strides[0]!, 0];
+  const out = emptyTensor(
+    weight.sizes.length === 2 ? [...input.sizes.slice(0, -1), n] : input.sizes.slice(0, -1),
+    input.dtype,
+    commonBackend([input, weight, bias]),
+  );
+  const w: Strides2 = weight.sizes.length === 2
+    ? [weight.strides[1]!, weight.strides[0]!]
+    : [weight.strides[0]!, 0];
   launch(x, rows, weight, w, out, [n, 1], {
     m,
     n,
@@ -402,11 +456,16 @@ export const matmuls: Table = {
     only: "hidden",
     node: ([input, , bias]) => {
       const matrix = (input as Tensor).sizes.length === 2;
-      return bias === null ? (matrix ? "MmBackward0" : "UnsafeViewBackward0") : matrix ? "AddmmBackward0" : "ViewBackward0";
+      return bias === null
+        ? (matrix ? "MmBackward0" : "UnsafeViewBackward0")
+        : matrix
+        ? "AddmmBackward0"
+        : "ViewBackward0";
     },
     saves: { input: "weight", weight: "input" },
     derivative: {
-      input: (c) => c.weight.sizes.length === 2 ? c.grad.matmul(c.weight) : c.grad.unsqueeze(-1).mul(c.weight),
+      input: (c) =>
+        c.weight.sizes.length === 2 ? c.grad.matmul(c.weight) : c.grad.unsqueeze(-1).mul(c.weight),
       weight: (c) => {
         // The rows are counted, not left to -1: either side may have no features at all.
         const k = c.input.sizes[c.input.sizes.length - 1]!, rows = rowsOf(c.input);
@@ -416,7 +475,8 @@ export const matmuls: Table = {
       },
       bias: (c) => {
         const sizes = c.sizesOf("bias");
-        return sizes.length === 1 && c.grad.sizes.length > 0 && sizes[0] === c.grad.sizes[c.grad.sizes.length - 1]
+        return sizes.length === 1 && c.grad.sizes.length > 0 &&
+            sizes[0] === c.grad.sizes[c.grad.sizes.length - 1]
           ? c.grad.reshape([rowsOf(c.grad), sizes[0]!]).sum(0)
           : c.grad.sum_to_size(sizes);
       },
@@ -437,10 +497,16 @@ export const matmuls: Table = {
     schema: "addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
     composite: (self: Tensor, mat: Tensor, vec: Tensor, beta: Scalar, alpha: Scalar) => {
       if (mat.sizes.length !== 2 || vec.sizes.length !== 1 || self.sizes.length > 1) {
-        throw new RuntimeError(`vector + matrix @ vector expected, got ${self.sizes.length}, ${mat.sizes.length}, ${vec.sizes.length}`);
+        throw new RuntimeError(
+          `vector + matrix @ vector expected, got ${self.sizes.length}, ${mat.sizes.length}, ${vec.sizes.length}`,
+        );
       }
       if (mat.sizes[1] !== vec.sizes[0] || (self.count !== mat.sizes[0] && self.count !== 1)) {
-        throw new RuntimeError(`size mismatch, got input (${self.sizes[0]}), mat (${mat.sizes[0]}x${mat.sizes[1]}), vec (${vec.sizes[0]})`);
+        throw new RuntimeError(
+          `size mismatch, got input (${self.sizes[0]}), mat (${mat.sizes[0]}x${mat.sizes[1]}), vec (${
+            vec.sizes[0]
+          })`,
+        );
       }
       return combine(self, beta, mat.mv(vec), alpha);
     },
@@ -450,8 +516,12 @@ export const matmuls: Table = {
   addr: [op({
     schema: "addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
     composite: (self: Tensor, a: Tensor, b: Tensor, beta: Scalar, alpha: Scalar) => {
-      if (a.sizes.length !== 1) throw new RuntimeError(`addr: Expected 1-D argument vec1, but got ${a.sizes.length}-D`);
-      if (b.sizes.length !== 1) throw new RuntimeError(`addr: Expected 1-D argument vec2, but got ${b.sizes.length}-D`);
+      if (a.sizes.length !== 1) {
+        throw new RuntimeError(`addr: Expected 1-D argument vec1, but got ${a.sizes.length}-D`);
+      }
+      if (b.sizes.length !== 1) {
+        throw new RuntimeError(`addr: Expected 1-D argument vec2, but got ${b.sizes.length}-D`);
+      }
       return combine(self, beta, a.outer(b), alpha);
     },
     inplace: true,
@@ -476,7 +546,9 @@ export const matmuls: Table = {
       const k = self.sizes[self.sizes.length - 1];
       if (k !== other.sizes[other.sizes.length - 1]) {
         throw new RuntimeError(
-          `inner() the last dimension must match on both input tensors but got shapes ${shapeText(self.sizes)} and ${shapeText(other.sizes)}`,
+          `inner() the last dimension must match on both input tensors but got shapes ${
+            shapeText(self.sizes)
+          } and ${shapeText(other.sizes)}`,
         );
       }
       return fn.tensordot!(self, other, [[-1], [-1]]);
@@ -486,8 +558,12 @@ export const matmuls: Table = {
   outer: [op({
     schema: "outer(Tensor self, Tensor vec2) -> Tensor",
     composite: (self: Tensor, vec2: Tensor) => {
-      if (self.sizes.length !== 1) throw new RuntimeError(`outer: Expected 1-D argument self, but got ${self.sizes.length}-D`);
-      if (vec2.sizes.length !== 1) throw new RuntimeError(`outer: Expected 1-D argument vec2, but got ${vec2.sizes.length}-D`);
+      if (self.sizes.length !== 1) {
+        throw new RuntimeError(`outer: Expected 1-D argument self, but got ${self.sizes.length}-D`);
+      }
+      if (vec2.sizes.length !== 1) {
+        throw new RuntimeError(`outer: Expected 1-D argument vec2, but got ${vec2.sizes.length}-D`);
+      }
       return self.unsqueeze(1).mul(vec2);
     },
     aliases: ["ger"],
@@ -554,12 +630,17 @@ export const matmuls: Table = {
         right = Array.from({ length: dims }, (_, i) => i);
       } else {
         const pair = (Array.isArray(dims) ? dims : (dims as Tensor).tolist()) as number[][];
-        [left, right] = pair.map((p, k) => [p].flat().map((d) => wrapDim(d, k === 0 ? a : b))) as [number[], number[]];
+        [left, right] = pair.map((p, k) => [p].flat().map((d) => wrapDim(d, k === 0 ? a : b))) as [
+          number[],
+          number[],
+        ];
       }
       left.forEach((d, i) => {
         if (self.sizes[d] !== other.sizes[right[i]!]) {
           throw new RuntimeError(
-            `contracted dimensions need to match, but first has size ${self.sizes[d]} in dim ${d} and second has size ${other.sizes[right[i]!]} in dim ${right[i]}`,
+            `contracted dimensions need to match, but first has size ${
+              self.sizes[d]
+            } in dim ${d} and second has size ${other.sizes[right[i]!]} in dim ${right[i]}`,
           );
         }
       });

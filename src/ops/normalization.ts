@@ -27,7 +27,9 @@ const statistics = (d: DType): DType => d === float64 ? float64 : float32;
 const pack = (t: Maybe): Maybe => t === null ? null : packed(t);
 
 function checkFloat(name: string, t: Tensor): void {
-  if (t.dtype.kind < Kind.float) throw new RuntimeError(`"${name}" not implemented for '${t.dtype.scalarName}'`);
+  if (t.dtype.kind < Kind.float) {
+    throw new RuntimeError(`"${name}" not implemented for '${t.dtype.scalarName}'`);
+  }
 }
 
 /** (batch, channels, spatial) of (N, C, ...). */
@@ -44,13 +46,23 @@ function paramDtype(x: Tensor, ...params: Maybe[]): DType {
   return params.find((p) => p !== null)?.dtype ?? x.dtype;
 }
 
-function batchNorm(x: Tensor, weight: Maybe, bias: Maybe, mean: Maybe, variance: Maybe, training: boolean, momentum: number, eps: number): Tensor[] {
+function batchNorm(
+  x: Tensor,
+  weight: Maybe,
+  bias: Maybe,
+  mean: Maybe,
+  variance: Maybe,
+  training: boolean,
+  momentum: number,
+  eps: number,
+): Tensor[] {
   checkFloat("batch_norm", x);
   const [n, c, s] = channelSizes(x.sizes);
   const backend = x.storage.backend;
   const out = emptyTensor(x.sizes, x.dtype, backend);
   const saved = training ? [c] : [0];
-  const saveMean = emptyTensor(saved, statistics(x.dtype), backend), saveInv = emptyTensor(saved, statistics(x.dtype), backend);
+  const saveMean = emptyTensor(saved, statistics(x.dtype), backend),
+    saveInv = emptyTensor(saved, statistics(x.dtype), backend);
   if (x.count === 0) return [out, saveMean.zero_(), saveInv.zero_()];
   if (x.count >= 1 << 14) backend.expectWork();
   const p = paramDtype(x, weight, bias, mean, variance);
@@ -61,7 +73,18 @@ function batchNorm(x: Tensor, weight: Maybe, bias: Maybe, mean: Maybe, variance:
   return [out, saveMean, saveInv];
 }
 
-function batchNormBackward(grad: Tensor, x: Tensor, weight: Maybe, mean: Maybe, variance: Maybe, saveMean: Tensor, saveInv: Tensor, training: boolean, eps: number, need: boolean[]): Tensor[] {
+function batchNormBackward(
+  grad: Tensor,
+  x: Tensor,
+  weight: Maybe,
+  mean: Maybe,
+  variance: Maybe,
+  saveMean: Tensor,
+  saveInv: Tensor,
+  training: boolean,
+  eps: number,
+  need: boolean[],
+): Tensor[] {
   const [n, c, s] = channelSizes(x.sizes);
   const backend = x.storage.backend;
   const p = paramDtype(x, weight, mean, variance);
@@ -76,13 +99,20 @@ function batchNormBackward(grad: Tensor, x: Tensor, weight: Maybe, mean: Maybe, 
 }
 
 /** Shapes (1, C, 1, ...) for a per-channel tensor. */
-const perChannel = (t: Tensor, rank: number): Tensor => t.reshape([1, -1, ...new Array<number>(Math.max(rank - 2, 0)).fill(1)]);
+const perChannel = (t: Tensor, rank: number): Tensor =>
+  t.reshape([1, -1, ...new Array<number>(Math.max(rank - 2, 0)).fill(1)]);
 
 /**
  * Gradient of y = (x - mean) * rstd * weight + bias over the dimensions `dims`, from differentiable operators.
  * `shape` brings a statistic or weight to x's rank.
  */
-function normGradient(grad: Tensor, x: Tensor, weight: Maybe, dims: Ints, eps: number): { dx: Tensor; xhat: Tensor } {
+function normGradient(
+  grad: Tensor,
+  x: Tensor,
+  weight: Maybe,
+  dims: Ints,
+  eps: number,
+): { dx: Tensor; xhat: Tensor } {
   const mean = x.mean(dims, true);
   const centered = x.sub(mean);
   const rstd = centered.mul(centered).mean(dims, true).add(eps).rsqrt();
@@ -96,7 +126,18 @@ function batchNormGradients(c: Ctx): (Tensor | null)[] {
   const x: Tensor = c.input, weight: Maybe = c.weight;
   if (!mode.grad) {
     const need = ["input", "weight", "bias"].map((name) => c.needs(name));
-    const g = fn.batch_norm_backward!(c.grad, x, weight, c.running_mean, c.running_var, c.result1, c.result2, c.training, c.eps, need) as Tensor[];
+    const g = fn.batch_norm_backward!(
+      c.grad,
+      x,
+      weight,
+      c.running_mean,
+      c.running_var,
+      c.result1,
+      c.result2,
+      c.training,
+      c.eps,
+      need,
+    ) as Tensor[];
     return g.map((t, i) => (need[i] ? t : null));
   }
   const rank = x.sizes.length;
@@ -109,7 +150,11 @@ function batchNormGradients(c: Ctx): (Tensor | null)[] {
     xhat = x.sub(perChannel(c.running_mean, rank)).mul(rstd);
     dx = (w === null ? c.grad : c.grad.mul(w)).mul(rstd);
   }
-  return [dx, c.needs("weight") ? c.grad.mul(xhat).sum(dims) : null, c.needs("bias") ? c.grad.sum(dims) : null];
+  return [
+    dx,
+    c.needs("weight") ? c.grad.mul(xhat).sum(dims) : null,
+    c.needs("bias") ? c.grad.sum(dims) : null,
+  ];
 }
 
 function layerNorm(x: Tensor, shape: Ints, weight: Maybe, bias: Maybe, eps: number): Tensor[] {
@@ -119,7 +164,8 @@ function layerNorm(x: Tensor, shape: Ints, weight: Maybe, bias: Maybe, eps: numb
   const stats = [...lead, ...shape.map(() => 1)];
   const backend = x.storage.backend;
   const out = emptyTensor(x.sizes, x.dtype, backend);
-  const mean = emptyTensor(stats, statistics(x.dtype), backend), rstd = emptyTensor(stats, statistics(x.dtype), backend);
+  const mean = emptyTensor(stats, statistics(x.dtype), backend),
+    rstd = emptyTensor(stats, statistics(x.dtype), backend);
   if (x.count === 0) return [out, mean, rstd];
   if (x.count >= 1 << 14) backend.expectWork();
   const p = paramDtype(x, weight, bias);
@@ -132,33 +178,50 @@ function layerNorm(x: Tensor, shape: Ints, weight: Maybe, bias: Maybe, eps: numb
 function checkNormalizedShape(x: Tensor, shape: Ints, weight: Maybe, bias: Maybe): void {
   if (shape.length < 1) {
     throw new RuntimeError(
-      `Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = ${shapeText(shape)}`,
+      `Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = ${
+        shapeText(shape)
+      }`,
     );
   }
   for (const [t, name] of [[weight, "weight"], [bias, "bias"]] as const) {
     if (t !== null && !sameSizes(t.sizes, shape)) {
       throw new RuntimeError(
-        `Expected ${name} to be of same shape as normalized_shape, but got ${name} of shape ${shapeText(t.sizes)} and normalized_shape = ${shapeText(shape)}`,
+        `Expected ${name} to be of same shape as normalized_shape, but got ${name} of shape ${
+          shapeText(t.sizes)
+        } and normalized_shape = ${shapeText(shape)}`,
       );
     }
   }
   if (x.sizes.length < shape.length || !sameSizes(x.sizes.slice(x.sizes.length - shape.length), shape)) {
     throw new RuntimeError(
-      `Given normalized_shape=${shapeText(shape)}, expected input with shape [*${shape.map((s) => `, ${s}`).join("")}], but got input of size${shapeText(x.sizes)}`,
+      `Given normalized_shape=${shapeText(shape)}, expected input with shape [*${
+        shape.map((s) => `, ${s}`).join("")
+      }], but got input of size${shapeText(x.sizes)}`,
     );
   }
 }
 
-function layerNormBackward(grad: Tensor, x: Tensor, shape: Ints, weight: Maybe, mean: Tensor, rstd: Tensor, need: boolean[]): Tensor[] {
+function layerNormBackward(
+  grad: Tensor,
+  x: Tensor,
+  shape: Ints,
+  weight: Maybe,
+  mean: Tensor,
+  rstd: Tensor,
+  need: boolean[],
+): Tensor[] {
   const backend = x.storage.backend;
   const rows = numelOf(x.sizes.slice(0, x.sizes.length - shape.length));
   const p = paramDtype(x, weight);
   const dx = emptyTensor(need[0] ? x.sizes : [0], x.dtype, backend);
-  const dw = emptyTensor(need[1] ? shape : [0], p, backend), db = emptyTensor(need[2] ? shape : [0], p, backend);
+  const dw = emptyTensor(need[1] ? shape : [0], p, backend),
+    db = emptyTensor(need[2] ? shape : [0], p, backend);
   if (x.count === 0) return [dx, dw.zero_(), db.zero_()];
   const [xp, gp, wp] = [packed(x), packed(grad), pack(weight)];
   begin(LAYER_BACKWARD, backend).i(0).i(x.dtype.code).i(p.code).i(rows).i(numelOf(shape)).d(0)
-    .p(xp).i(0).p(wp).i(0).p(mean).p(rstd).p(gp).p(need[0] ? dx : null).p(need[1] ? dw : null).p(need[2] ? db : null).runWithScratch();
+    .p(xp).i(0).p(wp).i(0).p(mean).p(rstd).p(gp).p(need[0] ? dx : null).p(need[1] ? dw : null).p(
+      need[2] ? db : null,
+    ).runWithScratch();
   return [dx, dw, db];
 }
 
@@ -182,7 +245,8 @@ function groupNorm(x: Tensor, weight: Maybe, bias: Maybe, groups: number, eps: n
   const [n, ch, s] = channelSizes(x.sizes);
   const backend = x.storage.backend;
   const out = emptyTensor(x.sizes, x.dtype, backend);
-  const mean = emptyTensor([n, groups], statistics(x.dtype), backend), rstd = emptyTensor([n, groups], statistics(x.dtype), backend);
+  const mean = emptyTensor([n, groups], statistics(x.dtype), backend),
+    rstd = emptyTensor([n, groups], statistics(x.dtype), backend);
   if (x.count === 0) return [out, mean, rstd];
   if (x.count >= 1 << 14) backend.expectWork();
   const p = paramDtype(x, weight, bias);
@@ -192,16 +256,27 @@ function groupNorm(x: Tensor, weight: Maybe, bias: Maybe, groups: number, eps: n
   return [out, mean, rstd];
 }
 
-function groupNormBackward(grad: Tensor, x: Tensor, weight: Maybe, mean: Tensor, rstd: Tensor, groups: number, need: boolean[]): Tensor[] {
+function groupNormBackward(
+  grad: Tensor,
+  x: Tensor,
+  weight: Maybe,
+  mean: Tensor,
+  rstd: Tensor,
+  groups: number,
+  need: boolean[],
+): Tensor[] {
   const [n, ch, s] = channelSizes(x.sizes);
   const backend = x.storage.backend;
   const p = paramDtype(x, weight);
   const dx = emptyTensor(need[0] ? x.sizes : [0], x.dtype, backend);
-  const dw = emptyTensor(need[1] ? [ch] : [0], p, backend), db = emptyTensor(need[2] ? [ch] : [0], p, backend);
+  const dw = emptyTensor(need[1] ? [ch] : [0], p, backend),
+    db = emptyTensor(need[2] ? [ch] : [0], p, backend);
   if (x.count === 0) return [dx, dw.zero_(), db.zero_()];
   const [xp, gp, wp] = [packed(x), packed(grad), pack(weight)];
   begin(GROUP_BACKWARD, backend).i(0).i(x.dtype.code).i(p.code).i(n).i(ch).i(s).i(groups).d(0)
-    .p(xp).i(0).p(wp).i(0).p(mean).p(rstd).p(gp).p(need[0] ? dx : null).p(need[1] ? dw : null).p(need[2] ? db : null).runWithScratch();
+    .p(xp).i(0).p(wp).i(0).p(mean).p(rstd).p(gp).p(need[0] ? dx : null).p(need[1] ? dw : null).p(
+      need[2] ? db : null,
+    ).runWithScratch();
   return [dx, dw, db];
 }
 
@@ -234,7 +309,16 @@ export const normalizations: Table = {
   batch_norm: [op({
     schema:
       "batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled=True) -> Tensor",
-    composite: (x: Tensor, weight: Maybe, bias: Maybe, mean: Maybe, variance: Maybe, training: boolean, momentum: number, eps: number) => {
+    composite: (
+      x: Tensor,
+      weight: Maybe,
+      bias: Maybe,
+      mean: Maybe,
+      variance: Maybe,
+      training: boolean,
+      momentum: number,
+      eps: number,
+    ) => {
       const channels = x.sizes[1] ?? 0;
       checkPerChannel("running_mean", mean, channels);
       checkPerChannel("running_var", variance, channels);
@@ -252,7 +336,16 @@ export const normalizations: Table = {
   native_batch_norm: [op({
     schema:
       "native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
-    impl: (x: Tensor, weight: Maybe, bias: Maybe, mean: Maybe, variance: Maybe, training: boolean, momentum: number, eps: number) => {
+    impl: (
+      x: Tensor,
+      weight: Maybe,
+      bias: Maybe,
+      mean: Maybe,
+      variance: Maybe,
+      training: boolean,
+      momentum: number,
+      eps: number,
+    ) => {
       const out = batchNorm(x, weight, bias, mean, variance, training, momentum, eps);
       if (training) {
         if (mean !== null) mean.storage.version++;
@@ -311,13 +404,17 @@ export const normalizations: Table = {
       if (groups <= 0) throw new RuntimeError(`Expected num groups to be greater than 0, got ${groups}`);
       if (channels % groups !== 0) {
         throw new RuntimeError(
-          `Expected number of channels in input to be divisible by num_groups, but got input of shape ${shapeText(x.sizes)} and num_groups=${groups}`,
+          `Expected number of channels in input to be divisible by num_groups, but got input of shape ${
+            shapeText(x.sizes)
+          } and num_groups=${groups}`,
         );
       }
       for (const [t, name] of [[weight, "weight"], [bias, "bias"]] as const) {
         if (t !== null && (t.sizes.length !== 1 || t.count !== channels)) {
           throw new RuntimeError(
-            `Expected ${name} to be a vector of size equal to the number of channels in input, but got ${name} of shape ${shapeText(t.sizes)} and input of shape ${shapeText(x.sizes)}`,
+            `Expected ${name} to be a vector of size equal to the number of channels in input, but got ${name} of shape ${
+              shapeText(t.sizes)
+            } and input of shape ${shapeText(x.sizes)}`,
           );
         }
       }
@@ -347,15 +444,35 @@ export const normalizations: Table = {
   instance_norm: [op({
     schema:
       "instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, float momentum, float eps, bool cudnn_enabled=True) -> Tensor",
-    composite: (x: Tensor, weight: Maybe, bias: Maybe, mean: Maybe, variance: Maybe, useInput: boolean, momentum: number, eps: number) => {
+    composite: (
+      x: Tensor,
+      weight: Maybe,
+      bias: Maybe,
+      mean: Maybe,
+      variance: Maybe,
+      useInput: boolean,
+      momentum: number,
+      eps: number,
+    ) => {
       if (!useInput && (mean === null || variance === null)) {
-        throw new RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false");
+        throw new RuntimeError(
+          "Expected running_mean and running_var to be defined when use_input_stats is false",
+        );
       }
       const [n, c] = channelSizes(x.sizes);
       const tile = (t: Maybe): Maybe => t === null ? null : t.repeat([n]);
       const m = tile(mean), v = tile(variance);
       const folded = x.reshape([1, n * c, ...x.sizes.slice(2)]);
-      const out = fn.native_batch_norm!(folded, tile(weight), tile(bias), m, v, useInput, momentum, eps)[0] as Tensor;
+      const out = fn.native_batch_norm!(
+        folded,
+        tile(weight),
+        tile(bias),
+        m,
+        v,
+        useInput,
+        momentum,
+        eps,
+      )[0] as Tensor;
       if (useInput && mean !== null && m !== null) mean.copy_(m.reshape([n, c]).mean(0));
       if (useInput && variance !== null && v !== null) variance.copy_(v.reshape([n, c]).mean(0));
       return out.reshape(x.sizes);

@@ -15,7 +15,8 @@ import type { Tensor } from "../tensor.ts";
 const MAX = kernel("tc_max_pool"), MAX_BACKWARD = kernel("tc_max_pool_backward");
 const AVG = kernel("tc_avg_pool"), AVG_BACKWARD = kernel("tc_avg_pool_backward");
 const ADAPTIVE_MAX = kernel("tc_adaptive_max_pool");
-const ADAPTIVE_AVG = kernel("tc_adaptive_avg_pool"), ADAPTIVE_AVG_BACKWARD = kernel("tc_adaptive_avg_pool_backward");
+const ADAPTIVE_AVG = kernel("tc_adaptive_avg_pool"),
+  ADAPTIVE_AVG_BACKWARD = kernel("tc_adaptive_avg_pool_backward");
 const UNPOOL = kernel("tc_max_unpool"), UNPOOL_BACKWARD = kernel("tc_max_unpool_backward");
 
 type Ints = readonly number[];
@@ -39,13 +40,24 @@ function triple(values: Ints, fill: number): number[] {
 function launch(k: typeof MAX, rank: number, x: Tensor, y: Tensor, indices: Tensor | null, w: Windows): void {
   const xs = x.sizes.slice(x.sizes.length - rank), ys = y.sizes.slice(y.sizes.length - rank);
   if (x.count >= 1 << 15) x.storage.backend.expectWork();
-  begin(k, x.storage.backend).i(x.dtype.code).i(int64.code).i(numelOf(x.sizes.slice(0, x.sizes.length - rank)))
-    .list(triple(xs, 1)).list(triple(ys, 1)).list(triple(w.kernel, 1)).list(triple(w.stride, 1)).list(triple(w.padding, 0))
+  begin(k, x.storage.backend).i(x.dtype.code).i(int64.code).i(
+    numelOf(x.sizes.slice(0, x.sizes.length - rank)),
+  )
+    .list(triple(xs, 1)).list(triple(ys, 1)).list(triple(w.kernel, 1)).list(triple(w.stride, 1)).list(
+      triple(w.padding, 0),
+    )
     .list(triple(w.dilation, 1)).b(w.countIncludePad ?? false).i(w.divisor ?? 0).p(x).p(y).p(indices).run();
 }
 
 /** PyTorch's pooling_output_shape: the last window starts inside the input or its left padding. */
-function pooledSize(input: number, kernelSize: number, padding: number, stride: number, dilation: number, ceil: boolean): number {
+function pooledSize(
+  input: number,
+  kernelSize: number,
+  padding: number,
+  stride: number,
+  dilation: number,
+  ceil: boolean,
+): number {
   const span = input + 2 * padding - dilation * (kernelSize - 1) - 1;
   let out = Math.floor((span + (ceil ? stride - 1 : 0)) / stride) + 1;
   if (ceil && (out - 1) * stride >= input + padding) out--;
@@ -55,7 +67,11 @@ function pooledSize(input: number, kernelSize: number, padding: number, stride: 
 function perDim(name: string, what: string, value: Ints, rank: number): Ints {
   if (value.length === 1) return new Array<number>(rank).fill(value[0]!);
   if (value.length !== rank) {
-    const kinds = rank === 1 ? "an int or a tuple of length 1" : rank === 2 ? "a single int, or a tuple of two ints" : "a single int, or a tuple of three ints";
+    const kinds = rank === 1
+      ? "an int or a tuple of length 1"
+      : rank === 2
+      ? "a single int, or a tuple of two ints"
+      : "a single int, or a tuple of three ints";
     throw new RuntimeError(`${name}: ${what} must either be ${kinds}`);
   }
   return value;
@@ -67,18 +83,24 @@ function checkWindows(name: string, self: Tensor, rank: number, w: Windows): voi
     throw new RuntimeError(
       rank === 1
         ? `${name}() Expected 2D or 3D input tensor, but got ${n === 0 ? "0D" : `${n}D`}`
-        : `${name}: Expected ${rank + 1}D or ${rank + 2}D (batch mode) tensor expected for input, but got: ${shapeText(self.sizes)}`,
+        : `${name}: Expected ${rank + 1}D or ${rank + 2}D (batch mode) tensor expected for input, but got: ${
+          shapeText(self.sizes)
+        }`,
     );
   }
   const empty = self.sizes.findIndex((s, i) => i > n - rank - 1 && s === 0);
   if (empty >= 0 && rank === 3) {
     throw new RuntimeError(
-      `Expected input's non-batch dimensions to have positive length, but input has a shape of ${shapeText(self.sizes)} and non-batch dimension ${self.sizes[empty]} has length zero!`,
+      `Expected input's non-batch dimensions to have positive length, but input has a shape of ${
+        shapeText(self.sizes)
+      } and non-batch dimension ${self.sizes[empty]} has length zero!`,
     );
   }
   if (empty >= 0 && w.countIncludePad === undefined && rank === 2) {
     throw new RuntimeError(
-      `Expected ${rank + 1}D or ${rank + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got:${shapeText(self.sizes)}`,
+      `Expected ${rank + 1}D or ${
+        rank + 2
+      }D (batch mode) tensor with optional 0 dim batch size for input, but got:${shapeText(self.sizes)}`,
     );
   }
   if (w.kernel.some((k) => k <= 0)) {
@@ -105,7 +127,9 @@ function checkMaxPool1d(self: Tensor, w: Windows, stride: Ints | null, ceil: boo
   const n = self.sizes.length;
   if ((n !== 2 && n !== 3) || self.sizes.slice(n - 2).some((s) => s === 0)) {
     throw new RuntimeError(
-      `max_pool1d(): Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got: ${shapeText(self.sizes)}`,
+      `max_pool1d(): Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got: ${
+        shapeText(self.sizes)
+      }`,
     );
   }
   const [k, s, p, d] = [w.kernel[0]!, stride?.[0] ?? w.stride[0]!, w.padding[0]!, w.dilation[0]!];
@@ -113,7 +137,9 @@ function checkMaxPool1d(self: Tensor, w: Windows, stride: Ints | null, ceil: boo
   if (s <= 0) throw new RuntimeError(`max_pool1d() stride must be greater than zero, but got ${s}`);
   if (p < 0) throw new RuntimeError(`max_pool1d() padding must be non-negative, but got ${p}`);
   if (p > k / 2) {
-    throw new RuntimeError(`max_pool1d() pad should be at most half of kernel size, but got padding=${p} and kernel_size=${k}`);
+    throw new RuntimeError(
+      `max_pool1d() pad should be at most half of kernel size, but got padding=${p} and kernel_size=${k}`,
+    );
   }
   if (d <= 0) throw new RuntimeError(`max_pool1d() dilation must be greater than zero, but got ${d}`);
   const out = pooledSize(self.sizes[n - 1]!, k, p, s, d, ceil);
@@ -126,12 +152,17 @@ function axes(what: string, values: Ints): string {
 }
 
 function outSizes(self: Tensor, rank: number, w: Windows, ceil: boolean): number[] {
-  const lead = self.sizes.slice(0, self.sizes.length - rank), spatial = self.sizes.slice(self.sizes.length - rank);
-  const out = spatial.map((s, i) => pooledSize(s, w.kernel[i]!, w.padding[i]!, w.stride[i]!, w.dilation[i] ?? 1, ceil));
+  const lead = self.sizes.slice(0, self.sizes.length - rank),
+    spatial = self.sizes.slice(self.sizes.length - rank);
+  const out = spatial.map((s, i) =>
+    pooledSize(s, w.kernel[i]!, w.padding[i]!, w.stride[i]!, w.dilation[i] ?? 1, ceil)
+  );
   if (out.some((s) => s < 1)) {
     const channel = self.sizes[self.sizes.length - rank - 1];
     throw new RuntimeError(
-      `Given input size: (${channel}x${triple(spatial, 1).slice(3 - Math.max(rank, 2)).join("x")}). Calculated output size: (${channel}x${
+      `Given input size: (${channel}x${
+        triple(spatial, 1).slice(3 - Math.max(rank, 2)).join("x")
+      }). Calculated output size: (${channel}x${
         triple(out, 1).slice(3 - Math.max(rank, 2)).join("x")
       }). Output size is too small`,
     );
@@ -141,7 +172,8 @@ function outSizes(self: Tensor, rank: number, w: Windows, ceil: boolean): number
 
 function maxPool(rank: number): Record<string, readonly Row[]> {
   const name = `max_pool${rank}d`;
-  const params = `int[${rank}] kernel_size, int[${rank}] stride=[], int[${rank}] padding=0, int[${rank}] dilation=1, bool ceil_mode=False`;
+  const params =
+    `int[${rank}] kernel_size, int[${rank}] stride=[], int[${rank}] padding=0, int[${rank}] dilation=1, bool ceil_mode=False`;
   const forward = `${name}_with_indices`;
   const backward = "max_pool_backward";
   return {
@@ -153,7 +185,14 @@ function maxPool(rank: number): Record<string, readonly Row[]> {
     })],
     [forward]: [op({
       schema: `${forward}(Tensor self, ${params}) -> (Tensor, Tensor)`,
-      impl: (self: Tensor, kernelSize: Ints, stride: Ints, padding: Ints | number, dilation: Ints | number, ceil: boolean) => {
+      impl: (
+        self: Tensor,
+        kernelSize: Ints,
+        stride: Ints,
+        padding: Ints | number,
+        dilation: Ints | number,
+        ceil: boolean,
+      ) => {
         const k = perDim(name, "kernel_size", kernelSize, rank);
         const w: Windows = {
           kernel: k,
@@ -191,8 +230,15 @@ function planeGather(grad: Tensor, indices: Tensor, rank: number): Tensor {
 function avgPool(rank: number): Record<string, readonly Row[]> {
   const name = `avg_pool${rank}d`, backward = `${name}_backward`;
   const divisor = rank === 1 ? "" : ", int? divisor_override=None";
-  const params = `int[${rank}] kernel_size, int[${rank}] stride=[], int[${rank}] padding=0, bool ceil_mode=False, bool count_include_pad=True${divisor}`;
-  const windows = (kernelSize: Ints, stride: Ints, padding: Ints | number, include: boolean, over: number | null): Windows => {
+  const params =
+    `int[${rank}] kernel_size, int[${rank}] stride=[], int[${rank}] padding=0, bool ceil_mode=False, bool count_include_pad=True${divisor}`;
+  const windows = (
+    kernelSize: Ints,
+    stride: Ints,
+    padding: Ints | number,
+    include: boolean,
+    over: number | null,
+  ): Windows => {
     const k = perDim(name, "kernel_size", kernelSize, rank);
     if (over === 0) throw new RuntimeError("divisor must be not zero");
     return {
@@ -207,7 +253,15 @@ function avgPool(rank: number): Record<string, readonly Row[]> {
   return {
     [name]: [op({
       schema: `${name}(Tensor self, ${params}) -> Tensor`,
-      impl: (self: Tensor, k: Ints, s: Ints, p: Ints | number, ceil: boolean, include: boolean, over: number | null = null) => {
+      impl: (
+        self: Tensor,
+        k: Ints,
+        s: Ints,
+        p: Ints | number,
+        ceil: boolean,
+        include: boolean,
+        over: number | null = null,
+      ) => {
         const w = windows(k, s, p, include, over);
         checkWindows(name, self, rank, w);
         if (self.dtype.kind < Kind.float && self.dtype !== int64) {
@@ -223,16 +277,36 @@ function avgPool(rank: number): Record<string, readonly Row[]> {
       node: `AvgPool${rank}DBackward0`,
       derivative: {
         self: (c) =>
-          fn[backward]!(c.grad, c.sizesOf("self"), c.kernel_size, c.stride, c.padding, c.ceil_mode, c.count_include_pad, c.divisor_override ?? null),
+          fn[backward]!(
+            c.grad,
+            c.sizesOf("self"),
+            c.kernel_size,
+            c.stride,
+            c.padding,
+            c.ceil_mode,
+            c.count_include_pad,
+            c.divisor_override ?? null,
+          ),
       },
       doc: `${rank}-D average pooling.`,
     })],
     [backward]: [op({
       schema:
         `${backward}(Tensor grad_output, int[] sizes, int[] kernel_size, int[] stride, Any padding, bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor`,
-      impl: (grad: Tensor, sizes: Ints, k: Ints, s: Ints, p: Ints | number, _ceil: boolean, include: boolean, over: number | null) => {
+      impl: (
+        grad: Tensor,
+        sizes: Ints,
+        k: Ints,
+        s: Ints,
+        p: Ints | number,
+        _ceil: boolean,
+        include: boolean,
+        over: number | null,
+      ) => {
         const out = emptyTensor(sizes, grad.dtype, grad.storage.backend);
-        if (out.count > 0) launch(AVG_BACKWARD, rank, out, packed(grad), null, windows(k, s, p, include, over));
+        if (out.count > 0) {
+          launch(AVG_BACKWARD, rank, out, packed(grad), null, windows(k, s, p, include, over));
+        }
         return out;
       },
       only: "hidden",
@@ -267,23 +341,35 @@ function adaptiveSizes(name: string, self: Tensor, size: readonly (number | null
   spatial.forEach((s, i) => {
     if (s === 0) {
       throw new RuntimeError(
-        `${name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes ${shapeText(self.sizes)} with dimension ${i + n - rank} being empty`,
+        `${name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes ${
+          shapeText(self.sizes)
+        } with dimension ${i + n - rank} being empty`,
       );
     }
   });
   const out = want.map((s, i) => s ?? spatial[i]!);
-  if (out.some((s) => s < 0)) throw new RuntimeError(`${name}: elements of output_size must be greater than or equal to 0 but received ${shapeText(out)}`);
+  if (out.some((s) => s < 0)) {
+    throw new RuntimeError(
+      `${name}: elements of output_size must be greater than or equal to 0 but received ${shapeText(out)}`,
+    );
+  }
   return [...self.sizes.slice(0, n - rank), ...out];
 }
 
 function adaptive(rank: number): Record<string, readonly Row[]> {
-  const avg = `adaptive_avg_pool${rank}d`, max = `adaptive_max_pool${rank}d`, back = `adaptive_avg_pool${rank}d_backward`;
+  const avg = `adaptive_avg_pool${rank}d`,
+    max = `adaptive_max_pool${rank}d`,
+    back = `adaptive_avg_pool${rank}d_backward`;
   return {
     [avg]: [op({
       schema: `${avg}(Tensor self, Any output_size) -> Tensor`,
       impl: (self: Tensor, size: number | readonly (number | null)[] | null) => {
         const sizes = adaptiveSizes(avg, self, Array.isArray(size) ? size : [size as number | null], rank);
-        if (self.dtype.kind < Kind.float) throw new RuntimeError(`"adaptive_avg_pool${rank}d_cpu" not implemented for '${self.dtype.scalarName}'`);
+        if (self.dtype.kind < Kind.float) {
+          throw new RuntimeError(
+            `"adaptive_avg_pool${rank}d_cpu" not implemented for '${self.dtype.scalarName}'`,
+          );
+        }
         const out = emptyTensor(sizes, self.dtype, self.storage.backend);
         if (out.count > 0) launch(ADAPTIVE_AVG, rank, packed(self), out, null, NONE);
         return out;
@@ -354,21 +440,33 @@ export const pooling: Table = {
     impl: (self: Tensor, indices: Tensor, size: Ints) => {
       const rank = size.length;
       if (indices.dtype !== int64) {
-        throw new RuntimeError("elements in indices should be type int64 but got: " + indices.dtype.scalarName);
-      }
-      if (!(self.sizes.length === indices.sizes.length && self.sizes.every((s, i) => s === indices.sizes[i]))) {
         throw new RuntimeError(
-          `Expected shape of indices to be same as that of the input tensor (${shapeText(self.sizes)}) but got indices tensor with shape: ${shapeText(indices.sizes)}`,
+          "elements in indices should be type int64 but got: " + indices.dtype.scalarName,
         );
       }
-      const out = emptyTensor([...self.sizes.slice(0, self.sizes.length - rank), ...size], self.dtype, self.storage.backend);
+      if (
+        !(self.sizes.length === indices.sizes.length && self.sizes.every((s, i) => s === indices.sizes[i]))
+      ) {
+        throw new RuntimeError(
+          `Expected shape of indices to be same as that of the input tensor (${
+            shapeText(self.sizes)
+          }) but got indices tensor with shape: ${shapeText(indices.sizes)}`,
+        );
+      }
+      const out = emptyTensor(
+        [...self.sizes.slice(0, self.sizes.length - rank), ...size],
+        self.dtype,
+        self.storage.backend,
+      );
       if (self.count === 0) return out.zero_();
       try {
         launch(UNPOOL, rank, out, packed(self), packed(indices), NONE);
       } catch (e) {
         if (e instanceof RangeError && "info" in e) {
           const info = e.info as number[];
-          throw new RuntimeError(`Found an invalid max index: ${info[0]} (output volumes are of size ${size.join("x")}`);
+          throw new RuntimeError(
+            `Found an invalid max index: ${info[0]} (output volumes are of size ${size.join("x")}`,
+          );
         }
         throw e;
       }

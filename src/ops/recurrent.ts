@@ -79,7 +79,14 @@ function runDense(x: Tensor, state: Tensor[], w: Weights, step: Step, reverse: b
 }
 
 /** One direction over packed data: sequences sorted by length, `sizes[t]` of them alive at step t. */
-function runPacked(x: Tensor, sizes: readonly number[], state: Tensor[], w: Weights, step: Step, reverse: boolean): [Tensor, Tensor[]] {
+function runPacked(
+  x: Tensor,
+  sizes: readonly number[],
+  state: Tensor[],
+  w: Weights,
+  step: Step,
+  reverse: boolean,
+): [Tensor, Tensor[]] {
   const gates = affine(x, w.input, w.inputBias).split_with_sizes(sizes.slice(), 0);
   const outputs = new Array<Tensor>(sizes.length);
   const initial = state;
@@ -99,7 +106,10 @@ function runPacked(x: Tensor, sizes: readonly number[], state: Tensor[], w: Weig
     }
     finished.push(state);
     finished.reverse();
-    return [fn.cat!(outputs, 0) as Tensor, state.map((_, i) => fn.cat!(finished.map((f) => f[i]!), 0) as Tensor)];
+    return [
+      fn.cat!(outputs, 0) as Tensor,
+      state.map((_, i) => fn.cat!(finished.map((f) => f[i]!), 0) as Tensor),
+    ];
   }
   let alive = sizes[sizes.length - 1]!;
   state = initial.map((s) => s.narrow(0, 0, alive));
@@ -147,12 +157,15 @@ function runLayers(
   return [x, states.map((_, i) => fn.stack!(finals.map((f) => f[i]!), 0) as Tensor)];
 }
 
-const ARGS = "Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional";
+const ARGS =
+  "Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional";
 
 /** The rows of one kind of network: dense input, and packed input with `batch_sizes`. */
 function network(name: string, step: Step, states: number): readonly Row[] {
   const state = states === 1 ? "Tensor hx" : "Tensor[] hx";
-  const list = (hx: Tensor | readonly Tensor[]): Tensor[] => (states === 1 ? [hx as Tensor] : [...(hx as Tensor[])]);
+  const list = (
+    hx: Tensor | readonly Tensor[],
+  ): Tensor[] => (states === 1 ? [hx as Tensor] : [...(hx as Tensor[])]);
   const projected = (params: readonly Tensor[], hx: readonly Tensor[]): boolean =>
     states === 2 && hx[0]!.sizes[2] !== hx[1]!.sizes[2] && params.length > 0;
   const returns = states === 1 ? "(Tensor, Tensor)" : "(Tensor, Tensor, Tensor)";
@@ -173,8 +186,13 @@ function network(name: string, step: Step, states: number): readonly Row[] {
         const x = batchFirst ? input.transpose(0, 1) : input;
         const h = list(hx);
         const weights = splitWeights(params, hasBias, projected(params, h));
-        const [out, last] = runLayers(x, h, weights, { hasBias, layers, dropout, train, bidirectional }, (y, s, w, reverse) =>
-          runDense(y, s, w, step, reverse));
+        const [out, last] = runLayers(
+          x,
+          h,
+          weights,
+          { hasBias, layers, dropout, train, bidirectional },
+          (y, s, w, reverse) => runDense(y, s, w, step, reverse),
+        );
         return [batchFirst ? out.transpose(0, 1) : out, ...last];
       },
       only: "function",
@@ -196,8 +214,13 @@ function network(name: string, step: Step, states: number): readonly Row[] {
         const sizes = (batchSizes.tolist() as number[]).map(Number);
         const h = list(hx);
         const weights = splitWeights(params, hasBias, projected(params, h));
-        const [out, last] = runLayers(data, h, weights, { hasBias, layers, dropout, train, bidirectional }, (y, s, w, reverse) =>
-          runPacked(y, sizes, s, w, step, reverse));
+        const [out, last] = runLayers(
+          data,
+          h,
+          weights,
+          { hasBias, layers, dropout, train, bidirectional },
+          (y, s, w, reverse) => runPacked(y, sizes, s, w, step, reverse),
+        );
         return [out, ...last];
       },
       only: "function",
@@ -209,22 +232,35 @@ function network(name: string, step: Step, states: number): readonly Row[] {
 function checkCell(name: string, input: Tensor, hx: Tensor, wInput: Tensor): void {
   if (input.sizes[input.sizes.length - 1] !== wInput.sizes[1]) {
     throw new RuntimeError(
-      `input has inconsistent input_size: got ${input.sizes[input.sizes.length - 1]} expected ${wInput.sizes[1]}`,
+      `input has inconsistent input_size: got ${input.sizes[input.sizes.length - 1]} expected ${
+        wInput.sizes[1]
+      }`,
     );
   }
   if (input.sizes[0] !== hx.sizes[0]) {
     throw new RuntimeError(
-      `${name}: Input batch size ${input.sizes[0]} doesn't match hidden batch size ${hx.sizes[0]} (input ${shapeText(input.sizes)})`,
+      `${name}: Input batch size ${input.sizes[0]} doesn't match hidden batch size ${hx.sizes[0]} (input ${
+        shapeText(input.sizes)
+      })`,
     );
   }
 }
 
 function cell(name: string, step: Step, states: number): readonly Row[] {
   return [op({
-    schema: `${name}(Tensor input, ${states === 1 ? "Tensor hx" : "Tensor[] hx"}, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> ${
+    schema: `${name}(Tensor input, ${
+      states === 1 ? "Tensor hx" : "Tensor[] hx"
+    }, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> ${
       states === 1 ? "Tensor" : "(Tensor, Tensor)"
     }`,
-    composite: (input: Tensor, hx: Tensor | Tensor[], wInput: Tensor, wHidden: Tensor, bInput: Maybe, bHidden: Maybe) => {
+    composite: (
+      input: Tensor,
+      hx: Tensor | Tensor[],
+      wInput: Tensor,
+      wHidden: Tensor,
+      bInput: Maybe,
+      bHidden: Maybe,
+    ) => {
       const state = states === 1 ? [hx as Tensor] : [...(hx as Tensor[])];
       checkCell(name, input, state[0]!, wInput);
       const next = step(affine(input, wInput, bInput), state, wHidden, bHidden);
@@ -257,7 +293,12 @@ export const recurrent: Table = {
         const t = c.result1.tanh() as Tensor;
         const dh = c.grads[0]!, dc = c.grads[1]!.add(dh.mul(o).mul(t.mul(t).rsub(1)));
         const d = (s: Tensor): Tensor => s.mul(s.rsub(1));
-        const parts = [dc.mul(g).mul(d(i)), dc.mul(c.cx).mul(d(f)), dc.mul(i).mul(g.mul(g).rsub(1)), dh.mul(t).mul(d(o))];
+        const parts = [
+          dc.mul(g).mul(d(i)),
+          dc.mul(c.cx).mul(d(f)),
+          dc.mul(i).mul(g.mul(g).rsub(1)),
+          dh.mul(t).mul(d(o)),
+        ];
         return [fn.cat!(parts, -1) as Tensor, dc.mul(f)];
       },
     },

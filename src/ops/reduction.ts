@@ -6,7 +6,7 @@
 import { REDUCE_OP } from "../_gen/kernels.ts";
 import { bool, type DType, float64, int64, Kind } from "../base/dtype.ts";
 import { IndexError, RuntimeError } from "../base/errors.ts";
-import { toNumber, type Scalar } from "../base/scalar.ts";
+import { type Scalar, toNumber } from "../base/scalar.ts";
 import { numelOf } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
 import { type Ctx, op, type Table } from "../dispatch/op.ts";
@@ -41,16 +41,28 @@ function sumDtype(self: Tensor, dtype: DType | null): DType {
   return dtype ?? (self.dtype.kind < Kind.float ? int64 : self.dtype);
 }
 
-function sumOver(self: Tensor, dims: Dims, keepdim: boolean, dtype: DType | null, op: number = REDUCE_OP.SUM): Tensor {
+function sumOver(
+  self: Tensor,
+  dims: Dims,
+  keepdim: boolean,
+  dtype: DType | null,
+  op: number = REDUCE_OP.SUM,
+): Tensor {
   const out = sumDtype(self, dtype);
-  return reduce(self, dimMask(dims, self.sizes.length), keepdim, { op, compute: accumulation(out), outDtype: out })[0];
+  return reduce(self, dimMask(dims, self.sizes.length), keepdim, {
+    op,
+    compute: accumulation(out),
+    outDtype: out,
+  })[0];
 }
 
 function meanOver(self: Tensor, dims: Dims, keepdim: boolean, dtype: DType | null): Tensor {
   const out = dtype ?? self.dtype;
   if (out.kind < Kind.float) {
     throw new RuntimeError(
-      `mean(): could not infer output dtype. ${dtype === null ? "Input" : "Optional"} dtype must be either a floating point or complex dtype. Got: ${out.scalarName}`,
+      `mean(): could not infer output dtype. ${
+        dtype === null ? "Input" : "Optional"
+      } dtype must be either a floating point or complex dtype. Got: ${out.scalarName}`,
     );
   }
   return reduce(self, dimMask(dims, self.sizes.length), keepdim, {
@@ -77,11 +89,19 @@ function checkNotEmpty(name: string, self: Tensor, dims: Dims): void {
   }
   for (const d of dims) {
     const i = wrapDim(d, rank);
-    if (self.sizes[i] === 0) throw new IndexError(`${name}(): Expected reduction dim ${i} to have non-zero size.`);
+    if (self.sizes[i] === 0) {
+      throw new IndexError(`${name}(): Expected reduction dim ${i} to have non-zero size.`);
+    }
   }
 }
 
-function extremum(self: Tensor, dims: Dims, keepdim: boolean, which: "MAX" | "MIN", indices: boolean): [Tensor, Tensor | null] {
+function extremum(
+  self: Tensor,
+  dims: Dims,
+  keepdim: boolean,
+  which: "MAX" | "MIN",
+  indices: boolean,
+): [Tensor, Tensor | null] {
   return reduce(self, dimMask(dims, self.sizes.length), keepdim, {
     op: REDUCE_OP[which],
     compute: accumulation(self.dtype),
@@ -115,7 +135,11 @@ function argExtremum(name: "argmax" | "argmin", self: Tensor, dim: number | null
       throw new IndexError(`${name}(): Expected reduction dim to be specified for input.numel() == 0.`);
     }
   } else checkNotEmpty(name, self, [dim]);
-  const r = { op: name === "argmax" ? REDUCE_OP.ARGMAX : REDUCE_OP.ARGMIN, compute: accumulation(self.dtype), outDtype: int64 };
+  const r = {
+    op: name === "argmax" ? REDUCE_OP.ARGMAX : REDUCE_OP.ARGMIN,
+    compute: accumulation(self.dtype),
+    outDtype: int64,
+  };
   return reduce(self, dimMask(dim === null ? null : [dim], self.sizes.length), keepdim, r)[0];
 }
 
@@ -162,7 +186,9 @@ function extremes(which: "MAX" | "MIN") {
 function moments(name: "var" | "std") {
   const code = name === "var" ? REDUCE_OP.VAR : REDUCE_OP.STD;
   const run = (self: Tensor, dims: Dims, correction: number, keepdim: boolean): Tensor => {
-    if (self.dtype.kind < Kind.float) throw new RuntimeError(`${name} only support floating point and complex dtypes`);
+    if (self.dtype.kind < Kind.float) {
+      throw new RuntimeError(`${name} only support floating point and complex dtypes`);
+    }
     return reduce(self, dimMask(dims, self.sizes.length), keepdim, {
       op: code,
       compute: accumulation(self.dtype),
@@ -193,14 +219,17 @@ function moments(name: "var" | "std") {
     }),
     op({
       schema: `${name}.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`,
-      impl: (self: Tensor, dim: Dims, unbiased: boolean, keepdim: boolean) => run(self, dim, unbiased ? 1 : 0, keepdim),
+      impl: (self: Tensor, dim: Dims, unbiased: boolean, keepdim: boolean) =>
+        run(self, dim, unbiased ? 1 : 0, keepdim),
       saves,
       derivative: { self: (c) => derivative(c, c.dim, c.unbiased ? 1 : 0, c.keepdim) },
       doc,
     }),
     op({
-      schema: `${name}.correction(Tensor self, int[1]? dim=None, *, int? correction=None, bool keepdim=False) -> Tensor`,
-      impl: (self: Tensor, dim: Dims, correction: number | null, keepdim: boolean) => run(self, dim, correction ?? 1, keepdim),
+      schema:
+        `${name}.correction(Tensor self, int[1]? dim=None, *, int? correction=None, bool keepdim=False) -> Tensor`,
+      impl: (self: Tensor, dim: Dims, correction: number | null, keepdim: boolean) =>
+        run(self, dim, correction ?? 1, keepdim),
       saves,
       derivative: { self: (c) => derivative(c, c.dim, c.correction ?? 1, c.keepdim) },
       doc,
@@ -217,7 +246,8 @@ function withMean(name: "var" | "std") {
       doc: `${name} and mean.`,
     }),
     op({
-      schema: `${name}_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)`,
+      schema:
+        `${name}_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)`,
       composite: (self: Tensor, dim: Dims, unbiased: boolean, keepdim: boolean) => [
         self[name](dim, unbiased, keepdim),
         self.mean(dim ?? [], keepdim),
@@ -226,7 +256,8 @@ function withMean(name: "var" | "std") {
       doc: `${name} and mean.`,
     }),
     op({
-      schema: `${name}_mean.correction(Tensor self, int[1]? dim=None, *, int? correction=None, bool keepdim=False) -> (Tensor, Tensor)`,
+      schema:
+        `${name}_mean.correction(Tensor self, int[1]? dim=None, *, int? correction=None, bool keepdim=False) -> (Tensor, Tensor)`,
       composite: (self: Tensor, dim: Dims, correction: number | null, keepdim: boolean) => [
         self[name](dim, { correction: correction ?? 1, keepdim }),
         self.mean(dim ?? [], keepdim),
@@ -312,7 +343,8 @@ export const reductions: Table = {
     }),
     op({
       schema: "sum.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-      impl: (self: Tensor, dim: Dims, keepdim: boolean, dtype: DType | null) => sumOver(self, dim, keepdim, dtype),
+      impl: (self: Tensor, dim: Dims, keepdim: boolean, dtype: DType | null) =>
+        sumOver(self, dim, keepdim, dtype),
       node: "SumBackward1",
       derivative: { self: (c) => expandBack(c, c.dim, c.keepdim) },
       doc: "The sum over the given dimensions.",
@@ -335,7 +367,8 @@ export const reductions: Table = {
     }),
     op({
       schema: "mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-      impl: (self: Tensor, dim: Dims, keepdim: boolean, dtype: DType | null) => meanOver(self, dim, keepdim, dtype),
+      impl: (self: Tensor, dim: Dims, keepdim: boolean, dtype: DType | null) =>
+        meanOver(self, dim, keepdim, dtype),
       node: "MeanBackward1",
       derivative: { self: (c) => expandBack(c, c.dim, c.keepdim).div(countOf(c.sizesOf("self"), c.dim)) },
       doc: "The mean over the given dimensions.",
@@ -345,7 +378,9 @@ export const reductions: Table = {
     schema: "nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
     composite: (self: Tensor, dim: Dims, keepdim: boolean, dtype: DType | null) => {
       if (self.dtype.kind < Kind.float) {
-        throw new RuntimeError(`nanmean(): expected input to have floating point or complex dtype but got ${self.dtype.scalarName}`);
+        throw new RuntimeError(
+          `nanmean(): expected input to have floating point or complex dtype but got ${self.dtype.scalarName}`,
+        );
       }
       const count = self.detach().isnan().logical_not().sum(dim, keepdim);
       return self.nansum(dim, keepdim, { dtype }).div(count);
@@ -405,10 +440,17 @@ export const reductions: Table = {
   aminmax: [op({
     schema: "aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)",
     impl: (self: Tensor, dim: number | null, keepdim: boolean) => {
-      if (self.count === 0 && dim === null) throw new RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");
+      if (self.count === 0 && dim === null) {
+        throw new RuntimeError(
+          "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.",
+        );
+      }
       const dims = dim === null ? null : [dim];
       if (dims !== null) checkNotEmpty("aminmax", self, dims);
-      const ends = [extremum(self, dims, keepdim, "MIN", false)[0], extremum(self, dims, keepdim, "MAX", false)[0]];
+      const ends = [
+        extremum(self, dims, keepdim, "MIN", false)[0],
+        extremum(self, dims, keepdim, "MAX", false)[0],
+      ];
       // PyTorch gives a 0-dim tensor's result one dimension when it is to be kept.
       return keepdim && self.sizes.length === 0 ? ends.map((t) => reshaped(t, [1])) : ends;
     },
@@ -476,7 +518,8 @@ export const reductions: Table = {
     doc: "log(sum(exp(x))), computed without overflow.",
   })],
   linalg_vector_norm: [op({
-    schema: "linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+    schema:
+      "linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
     impl: (self: Tensor, ord: Scalar, dim: Dims, keepdim: boolean, dtype: DType | null) => {
       if (self.dtype.kind < Kind.float) {
         throw new RuntimeError(
@@ -491,19 +534,33 @@ export const reductions: Table = {
     doc: "A vector norm over the given dimensions.",
   })],
   norm: [op({
-    schema: "norm(Tensor self, Any p=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-    composite: (self: Tensor, p: Scalar | string | null, dim: Dims, keepdim: boolean, dtype: DType | null) => {
+    schema:
+      "norm(Tensor self, Any p=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+    composite: (
+      self: Tensor,
+      p: Scalar | string | null,
+      dim: Dims,
+      keepdim: boolean,
+      dtype: DType | null,
+    ) => {
       if (p === "nuc") return fn.linalg_matrix_norm!(self, "nuc", dim ?? [-2, -1], keepdim);
       if (typeof p === "string" && p !== "fro" && p !== "inf" && p !== "-inf") {
         throw new RuntimeError(`only valid string values are 'fro' and 'nuc', found: ${p}`);
       }
-      const order = p === null || p === "fro" ? 2 : p === "inf" ? Infinity : p === "-inf" ? -Infinity : toNumber(p as Scalar);
+      const order = p === null || p === "fro"
+        ? 2
+        : p === "inf"
+        ? Infinity
+        : p === "-inf"
+        ? -Infinity
+        : toNumber(p as Scalar);
       return self.norm_of(order, dim, keepdim, { dtype });
     },
     doc: "A norm over the given dimensions, by default the Frobenius norm.",
   })],
   norm_of: [op({
-    schema: "norm_of(Tensor self, float p, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+    schema:
+      "norm_of(Tensor self, float p, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
     impl: (self: Tensor, p: number, dim: Dims, keepdim: boolean, dtype: DType | null) => {
       if (self.dtype.kind < Kind.float) {
         throw new RuntimeError(
@@ -534,7 +591,11 @@ export const reductions: Table = {
         if (i < extra || (want === 1 && self.sizes[i] !== 1)) dims.push(i);
         else if (want !== self.sizes[i]) fits = false;
       }
-      if (!fits) throw new RuntimeError(`size {[${size.join(", ")}]} is not expandable to size {[${self.sizes.join(", ")}]}.`);
+      if (!fits) {
+        throw new RuntimeError(
+          `size {[${size.join(", ")}]} is not expandable to size {[${self.sizes.join(", ")}]}.`,
+        );
+      }
       const summed = dims.length === 0 ? self : self.sum(dims, true);
       return extra > 0 ? summed.view(size) : summed;
     },
@@ -546,17 +607,24 @@ export const reductions: Table = {
     schema: "equal(Tensor self, Tensor other) -> bool",
     composite: (self: Tensor, other: Tensor) => {
       if (self.dtype !== other.dtype) {
-        throw new RuntimeError(`Expected object of data type ${self.dtype.scalarName} but got data type ${other.dtype.scalarName} for argument #2 'other' in call to equal`);
+        throw new RuntimeError(
+          `Expected object of data type ${self.dtype.scalarName} but got data type ${other.dtype.scalarName} for argument #2 'other' in call to equal`,
+        );
       }
-      if (self.sizes.length !== other.sizes.length || self.sizes.some((s, i) => s !== other.sizes[i])) return false;
+      if (self.sizes.length !== other.sizes.length || self.sizes.some((s, i) => s !== other.sizes[i])) {
+        return false;
+      }
       return self.count === 0 || self.eq(other).all().item() === true;
     },
     doc: "Are shapes and all elements equal?",
   })],
   isclose: [op({
-    schema: "isclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> Tensor",
+    schema:
+      "isclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> Tensor",
     composite: (self: Tensor, other: Tensor, rtol: number, atol: number, equal_nan: boolean) => {
-      if (self.dtype !== other.dtype) throw new RuntimeError(`${self.dtype.scalarName} did not match ${other.dtype.scalarName}`);
+      if (self.dtype !== other.dtype) {
+        throw new RuntimeError(`${self.dtype.scalarName} did not match ${other.dtype.scalarName}`);
+      }
       if (rtol < 0) throw new RuntimeError(`rtol must be greater than or equal to zero, but got ${rtol}`);
       if (atol < 0) throw new RuntimeError(`atol must be greater than or equal to zero, but got ${atol}`);
       const a = self.detach(), b = other.detach();
@@ -571,7 +639,8 @@ export const reductions: Table = {
     doc: "Is |self - other| <= atol + rtol * |other|, elementwise?",
   })],
   allclose: [op({
-    schema: "allclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> bool",
+    schema:
+      "allclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> bool",
     composite: (self: Tensor, other: Tensor, rtol: number, atol: number, equal_nan: boolean) =>
       self.isclose(other, rtol, atol, equal_nan).all().item() === true,
     doc: "Are all elements close?",

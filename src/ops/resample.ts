@@ -18,18 +18,25 @@ import { writeDoubles } from "./creation.ts";
 type Ints = readonly number[];
 
 /** Output sizes and scale factors (input per output step), from either a size or factors. */
-function plan(x: Tensor, rank: number, size: Ints | null, factors: Ints | null): { out: number[]; scales: (number | null)[] } {
+function plan(
+  x: Tensor,
+  rank: number,
+  size: Ints | null,
+  factors: Ints | null,
+): { out: number[]; scales: (number | null)[] } {
   if (x.sizes.length !== rank + 2) {
     throw new RuntimeError(`It is expected input_size equals to ${rank + 2}, but got size ${x.sizes.length}`);
   }
-  if ((size === null) === (factors === null)) throw new RuntimeError("Must specify exactly one of output_size and scale_factors");
+  if ((size === null) === (factors === null)) {
+    throw new RuntimeError("Must specify exactly one of output_size and scale_factors");
+  }
   const spatial = x.sizes.slice(2);
   const out = size !== null ? size.slice() : spatial.map((s, i) => Math.floor(s * factors![i]!));
   if (spatial.some((s) => s <= 0) || out.some((s) => s <= 0)) {
     throw new RuntimeError(
-      `Input and output sizes should be greater than 0, but got input (${["D", "H", "W"].slice(3 - rank).map((n, i) => `${n}: ${spatial[i]}`).join(", ")}) output (${
-        ["D", "H", "W"].slice(3 - rank).map((n, i) => `${n}: ${out[i]}`).join(", ")
-      })`,
+      `Input and output sizes should be greater than 0, but got input (${
+        ["D", "H", "W"].slice(3 - rank).map((n, i) => `${n}: ${spatial[i]}`).join(", ")
+      }) output (${["D", "H", "W"].slice(3 - rank).map((n, i) => `${n}: ${out[i]}`).join(", ")})`,
     );
   }
   return { out, scales: out.map((_, i) => factors?.[i] ?? null) };
@@ -59,7 +66,10 @@ function nearest(rank: number, exact: boolean): readonly Row[] {
       const lists = out.map((n, i) => {
         const input = x.sizes[2 + i]!;
         const step = Math.fround(stepOf(input, n, false, scales[i]!));
-        return Array.from({ length: n }, (_, k) => Math.min(Math.floor(Math.fround((exact ? k + 0.5 : k) * step)), input - 1));
+        return Array.from(
+          { length: n },
+          (_, k) => Math.min(Math.floor(Math.fround((exact ? k + 0.5 : k) * step)), input - 1),
+        );
       });
       const y = selectAlong(x, lists);
       return y === x ? x.clone() : y;
@@ -73,7 +83,10 @@ function nearest(rank: number, exact: boolean): readonly Row[] {
         for (let i = 0; i < rank; i++) {
           const input = sizes[2 + i]!, n = g.sizes[2 + i]!;
           const step = Math.fround(stepOf(input, n, false, c.scale_factors?.[i] ?? null));
-          const list = Array.from({ length: n }, (_, k) => Math.min(Math.floor(Math.fround((exact ? k + 0.5 : k) * step)), input - 1));
+          const list = Array.from(
+            { length: n },
+            (_, k) => Math.min(Math.floor(Math.fround((exact ? k + 0.5 : k) * step)), input - 1),
+          );
           const target = g.sizes.slice();
           target[2 + i] = input;
           g = g.new_zeros(target).index_add(2 + i, g.new_tensor(list.map(BigInt), { dtype: null }), g);
@@ -143,9 +156,18 @@ function antialiasMatrix(kind: "linear" | "cubic") {
 type MatrixOf = (input: number, output: number, align: boolean, factor: number | null) => Float64Array;
 
 function weighted(name: string, rank: number, node: string, matrixOf: MatrixOf): readonly Row[] {
-  const matrices = (sizes: Ints, out: Ints, align: boolean, scales: (number | null)[], like: Tensor): Tensor[] =>
+  const matrices = (
+    sizes: Ints,
+    out: Ints,
+    align: boolean,
+    scales: (number | null)[],
+    like: Tensor,
+  ): Tensor[] =>
     out.map((n, i) => {
-      const m = writeDoubles(emptyTensor([n, sizes[2 + i]!], float64, like.storage.backend), matrixOf(sizes[2 + i]!, n, align, scales[i]!));
+      const m = writeDoubles(
+        emptyTensor([n, sizes[2 + i]!], float64, like.storage.backend),
+        matrixOf(sizes[2 + i]!, n, align, scales[i]!),
+      );
       return m.to(like.dtype);
     });
   /** Multiplies dimension 2 + i by a matrix. */
@@ -177,14 +199,22 @@ function weighted(name: string, rank: number, node: string, matrixOf: MatrixOf):
 }
 
 /** Places of windows along one dimension. */
-function windowCount(size: number, kernel: number, dilation: number, padding: number, stride: number): number {
+function windowCount(
+  size: number,
+  kernel: number,
+  dilation: number,
+  padding: number,
+  stride: number,
+): number {
   return Math.floor((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1;
 }
 
 function im2col(x: Tensor, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints): Tensor {
   if (x.sizes.length !== 4 && x.sizes.length !== 3) {
     throw new RuntimeError(
-      `Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: ${shapeText(x.sizes)}`,
+      `Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: ${
+        shapeText(x.sizes)
+      }`,
     );
   }
   const batched = x.sizes.length === 4;
@@ -195,7 +225,11 @@ function im2col(x: Tensor, kernel: Ints, dilation: Ints, padding: Ints, stride: 
   const ow = windowCount(w, kernel[1]!, dilation[1]!, padding[1]!, stride[1]!);
   if (oh < 1 || ow < 1) {
     throw new RuntimeError(
-      `Given input with spatial size (${h}, ${w}), kernel_size=(${kernel[0]}, ${kernel[1]}), dilation=(${dilation[0]}, ${dilation[1]}), padding=(${padding[0]}, ${padding[1]}), calculated shape of the array of sliding blocks as (${oh}, ${ow}), but its components must be at least one.`,
+      `Given input with spatial size (${h}, ${w}), kernel_size=(${kernel[0]}, ${kernel[1]}), dilation=(${
+        dilation[0]
+      }, ${dilation[1]}), padding=(${padding[0]}, ${
+        padding[1]
+      }), calculated shape of the array of sliding blocks as (${oh}, ${ow}), but its components must be at least one.`,
     );
   }
   const s = p.strides as [number, number, number, number];
@@ -214,7 +248,9 @@ function im2col(x: Tensor, kernel: Ints, dilation: Ints, padding: Ints, stride: 
 function col2im(x: Tensor, size: Ints, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints): Tensor {
   if (x.sizes.length !== 3 && x.sizes.length !== 2) {
     throw new RuntimeError(
-      `Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, but got: ${shapeText(x.sizes)}`,
+      `Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, but got: ${
+        shapeText(x.sizes)
+      }`,
     );
   }
   const batched = x.sizes.length === 3;
@@ -223,14 +259,22 @@ function col2im(x: Tensor, size: Ints, kernel: Ints, dilation: Ints, padding: In
   const area = kernel[0]! * kernel[1]!;
   if (planes % area !== 0) {
     throw new RuntimeError(
-      `Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got input.size(1)=${planes} and kernel_size=(${kernel[0]}, ${kernel[1]}).`,
+      `Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got input.size(1)=${planes} and kernel_size=(${
+        kernel[0]
+      }, ${kernel[1]}).`,
     );
   }
   const oh = windowCount(size[0]!, kernel[0]!, dilation[0]!, padding[0]!, stride[0]!);
   const ow = windowCount(size[1]!, kernel[1]!, dilation[1]!, padding[1]!, stride[1]!);
   if (oh * ow !== length) {
     throw new RuntimeError(
-      `Given output_size=(${size[0]}, ${size[1]}), kernel_size=(${kernel[0]}, ${kernel[1]}), dilation=(${dilation[0]}, ${dilation[1]}), padding=(${padding[0]}, ${padding[1]}), stride=(${stride[0]}, ${stride[1]}), expected size of input's dimension 2 to match the calculated number of sliding blocks ${oh} * ${ow} = ${oh * ow}, but got input.size(2)=${length}.`,
+      `Given output_size=(${size[0]}, ${size[1]}), kernel_size=(${kernel[0]}, ${kernel[1]}), dilation=(${
+        dilation[0]
+      }, ${dilation[1]}), padding=(${padding[0]}, ${padding[1]}), stride=(${stride[0]}, ${
+        stride[1]
+      }), expected size of input's dimension 2 to match the calculated number of sliding blocks ${oh} * ${ow} = ${
+        oh * ow
+      }, but got input.size(2)=${length}.`,
     );
   }
   const c = planes / area;
@@ -280,25 +324,35 @@ function gridSampler(input: Tensor, grid: Tensor, mode: number, padding: number,
   const rank = input.sizes.length - 2;
   if (rank !== 2 && rank !== 3) {
     throw new RuntimeError(
-      `grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got input with sizes ${shapeText(input.sizes)} and grid with sizes ${shapeText(grid.sizes)}`,
+      `grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got input with sizes ${
+        shapeText(input.sizes)
+      } and grid with sizes ${shapeText(grid.sizes)}`,
     );
   }
   if (grid.sizes.length !== input.sizes.length) {
     throw new RuntimeError(
-      `grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got input with sizes ${shapeText(input.sizes)} and grid with sizes ${shapeText(grid.sizes)}`,
+      `grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got input with sizes ${
+        shapeText(input.sizes)
+      } and grid with sizes ${shapeText(grid.sizes)}`,
     );
   }
   if (input.sizes[0] !== grid.sizes[0]) {
     throw new RuntimeError(
-      `grid_sampler(): expected grid and input to have same batch size, but got input with sizes ${shapeText(input.sizes)} and grid with sizes ${shapeText(grid.sizes)}`,
+      `grid_sampler(): expected grid and input to have same batch size, but got input with sizes ${
+        shapeText(input.sizes)
+      } and grid with sizes ${shapeText(grid.sizes)}`,
     );
   }
   if (grid.sizes[grid.sizes.length - 1] !== rank) {
     throw new RuntimeError(
-      `grid_sampler(): expected grid to have size ${rank} in last dimension, but got grid with sizes ${shapeText(grid.sizes)}`,
+      `grid_sampler(): expected grid to have size ${rank} in last dimension, but got grid with sizes ${
+        shapeText(grid.sizes)
+      }`,
     );
   }
-  if (mode === 2 && rank === 3) throw new RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input");
+  if (mode === 2 && rank === 3) {
+    throw new RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input");
+  }
   const spatial = input.sizes.slice(2);
   const [n, c] = input.sizes as [number, number];
   const outSpatial = grid.sizes.slice(1, -1);
@@ -366,14 +420,26 @@ export const resampling: Table = {
   upsample_bilinear2d: weighted("upsample_bilinear2d", 2, "UpsampleBilinear2DBackward1", linearMatrix),
   upsample_trilinear3d: weighted("upsample_trilinear3d", 3, "UpsampleTrilinear3DBackward1", linearMatrix),
   upsample_bicubic2d: weighted("upsample_bicubic2d", 2, "UpsampleBicubic2DBackward1", cubicMatrix),
-  _upsample_bilinear2d_aa: weighted("_upsample_bilinear2d_aa", 2, "UpsampleBilinear2DAaBackward1", antialiasMatrix("linear")),
-  _upsample_bicubic2d_aa: weighted("_upsample_bicubic2d_aa", 2, "UpsampleBicubic2DAaBackward1", antialiasMatrix("cubic")),
+  _upsample_bilinear2d_aa: weighted(
+    "_upsample_bilinear2d_aa",
+    2,
+    "UpsampleBilinear2DAaBackward1",
+    antialiasMatrix("linear"),
+  ),
+  _upsample_bicubic2d_aa: weighted(
+    "_upsample_bicubic2d_aa",
+    2,
+    "UpsampleBicubic2DAaBackward1",
+    antialiasMatrix("cubic"),
+  ),
   im2col: [op({
-    schema: "im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor",
+    schema:
+      "im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor",
     impl: im2col,
     only: "hidden",
     derivative: {
-      self: (c) => fn.col2im!(c.grad, c.sizesOf("self").slice(-2), c.kernel_size, c.dilation, c.padding, c.stride),
+      self: (c) =>
+        fn.col2im!(c.grad, c.sizesOf("self").slice(-2), c.kernel_size, c.dilation, c.padding, c.stride),
     },
     doc: "Sliding windows as columns.",
   })],
@@ -396,15 +462,26 @@ export const resampling: Table = {
     schema: "affine_grid_generator(Tensor theta, int[] size, bool align_corners) -> Tensor",
     composite: (theta: Tensor, size: Ints, align: boolean) => {
       const rank = size.length - 2;
-      if (rank !== 2 && rank !== 3) throw new NotImplementedError("affine_grid only supports 4D and 5D sizes");
+      if (rank !== 2 && rank !== 3) {
+        throw new NotImplementedError("affine_grid only supports 4D and 5D sizes");
+      }
       const spatial = size.slice(2);
       const axis = (n: number): Tensor => {
-        const values = Float64Array.from({ length: n }, (_, i) => align ? (n === 1 ? 0 : -1 + 2 * i / (n - 1)) : -1 + (2 * i + 1) / n);
+        const values = Float64Array.from(
+          { length: n },
+          (_, i) => align ? (n === 1 ? 0 : -1 + 2 * i / (n - 1)) : -1 + (2 * i + 1) / n,
+        );
         return writeDoubles(emptyTensor([n], theta.dtype, theta.storage.backend), values);
       };
-      const parts = spatial.map((n, i) => axis(n).reshape(spatial.map((_, k) => (k === i ? -1 : 1))).expand(spatial)).reverse();
+      const parts = spatial.map((n, i) =>
+        axis(n).reshape(spatial.map((_, k) => (k === i ? -1 : 1))).expand(spatial)
+      ).reverse();
       const base = fn.stack!([...parts, theta.new_ones(spatial)], -1) as Tensor;
-      const points = base.reshape([1, numelOf(spatial), rank + 1]).expand([size[0]!, numelOf(spatial), rank + 1]);
+      const points = base.reshape([1, numelOf(spatial), rank + 1]).expand([
+        size[0]!,
+        numelOf(spatial),
+        rank + 1,
+      ]);
       return points.matmul(theta.transpose(1, 2)).reshape([size[0]!, ...spatial, rank]);
     },
     only: "function",

@@ -34,11 +34,15 @@ export const sequences: Table = {
       if (input.count === 0) throw new RuntimeError("Cannot pack empty tensors.");
       if (n.length !== x.sizes[1]) {
         throw new RuntimeError(
-          `Expected \`len(lengths)\` to be equal to batch_size, but got ${n.length} (batch_size=${x.sizes[1]})`,
+          `Expected \`len(lengths)\` to be equal to batch_size, but got ${n.length} (batch_size=${
+            x.sizes[1]
+          })`,
         );
       }
       if (n[n.length - 1]! <= 0) {
-        throw new RuntimeError("Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0");
+        throw new RuntimeError(
+          "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0",
+        );
       }
       for (let i = 1; i < n.length; i++) {
         if (n[i]! > n[i - 1]!) {
@@ -78,7 +82,10 @@ export const sequences: Table = {
         out = fn.constant_pad_nd!(out, pad, value) as Tensor;
       }
       const lengths = Array.from({ length: batch }, (_, b) => BigInt(sizes.filter((s) => s > b).length));
-      return [batchFirst ? out.transpose(0, 1) : out, data.new_tensor(lengths, { dtype: int64, device: "cpu" })];
+      return [
+        batchFirst ? out.transpose(0, 1) : out,
+        data.new_tensor(lengths, { dtype: int64, device: "cpu" }),
+      ];
     },
     only: "hidden",
     doc: "Packed sequences with padding again, and their lengths.",

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { REDUCTION, type PointwiseName } from "../_gen/kernels.ts";
+import { type PointwiseName, REDUCTION } from "../_gen/kernels.ts";
 import { type DType, int64, Kind } from "../base/dtype.ts";
 import { IndexError, RuntimeError, ValueError } from "../base/errors.ts";
 import { numelOf, sameSizes, shapeText } from "../base/size.ts";
@@ -18,7 +18,8 @@ import { broadcast2 } from "../dispatch/promotion.ts";
 
 const SOFTMAX = kernel("tc_softmax"), SOFTMAX_BACKWARD = kernel("tc_softmax_backward");
 const NLL = kernel("tc_nll"), NLL_BACKWARD = kernel("tc_nll_backward");
-const CROSS_ENTROPY = kernel("tc_cross_entropy"), CROSS_ENTROPY_BACKWARD = kernel("tc_cross_entropy_backward");
+const CROSS_ENTROPY = kernel("tc_cross_entropy"),
+  CROSS_ENTROPY_BACKWARD = kernel("tc_cross_entropy_backward");
 
 const PARALLEL = 1 << 14;
 
@@ -44,7 +45,9 @@ function softmaxBackwardKernel(log: boolean) {
     const out = emptyTensor(output.sizes, output.dtype, output.storage.backend);
     const [outer, n, inner] = splitAround(output.sizes, wrapDim(dim, output.sizes.length));
     if (out.count === 0) return out;
-    begin(SOFTMAX_BACKWARD, out.storage.backend).b(log).i(out.dtype.code).p(g).p(y).p(out).i(outer).i(n).i(inner).run();
+    begin(SOFTMAX_BACKWARD, out.storage.backend).b(log).i(out.dtype.code).p(g).p(y).p(out).i(outer).i(n).i(
+      inner,
+    ).run();
     return out;
   };
 }
@@ -103,28 +106,42 @@ function checkTarget(self: Tensor, target: Tensor, weight: Tensor | null): void 
   const wanted = rank === 1 ? [] : [self.sizes[0]!, ...self.sizes.slice(2)];
   if (!sameSizes(target.sizes, wanted)) {
     if (rank <= 2) {
-      if (target.sizes.length > 1) throw new RuntimeError("0D or 1D target tensor expected, multi-target not supported");
+      if (target.sizes.length > 1) {
+        throw new RuntimeError("0D or 1D target tensor expected, multi-target not supported");
+      }
       if (!(rank === 1 && target.sizes.length === 1 && target.count === 1)) {
-        throw new ValueError(`Expected input batch_size (${rank === 1 ? 1 : self.sizes[0]}) to match target batch_size (${target.sizes[0] ?? 1}).`);
+        throw new ValueError(
+          `Expected input batch_size (${rank === 1 ? 1 : self.sizes[0]}) to match target batch_size (${
+            target.sizes[0] ?? 1
+          }).`,
+        );
       }
     } else if (target.sizes.length !== wanted.length) {
       throw new RuntimeError(
         `only batches of spatial targets supported (${wanted.length}D tensors) but got targets of dimension: ${target.sizes.length}`,
       );
     } else if (target.sizes[0] !== wanted[0]) {
-      throw new ValueError(`Expected input batch_size (${self.sizes[0]}) to match target batch_size (${target.sizes[0]}).`);
-    } else throw new RuntimeError(`size mismatch (got input: ${shapeText(self.sizes)} , target: ${shapeText(target.sizes)}`);
+      throw new ValueError(
+        `Expected input batch_size (${self.sizes[0]}) to match target batch_size (${target.sizes[0]}).`,
+      );
+    } else {throw new RuntimeError(
+        `size mismatch (got input: ${shapeText(self.sizes)} , target: ${shapeText(target.sizes)}`,
+      );}
   }
   if (target.dtype !== int64 && target.dtype.name !== "uint8") {
     throw new RuntimeError(`expected scalar type Long but found ${target.dtype.scalarName}`);
   }
   if (weight !== null && (weight.count !== classes || weight.sizes.length !== 1)) {
     throw new RuntimeError(
-      `weight tensor should be defined either for all ${classes} classes or no classes but got weight tensor of shape: ${shapeText(weight.sizes)}`,
+      `weight tensor should be defined either for all ${classes} classes or no classes but got weight tensor of shape: ${
+        shapeText(weight.sizes)
+      }`,
     );
   }
   if (weight !== null && weight.dtype !== self.dtype) {
-    throw new RuntimeError(`expected scalar type ${self.dtype.scalarName} but found ${weight.dtype.scalarName}`);
+    throw new RuntimeError(
+      `expected scalar type ${self.dtype.scalarName} but found ${weight.dtype.scalarName}`,
+    );
   }
 }
 
@@ -133,14 +150,24 @@ function checkedTargets<T>(body: () => T): T {
   try {
     return body();
   } catch (e) {
-    if (e instanceof IndexError && "info" in e) throw new IndexError(`Target ${(e.info as number[])[0]} is out of bounds.`);
+    if (e instanceof IndexError && "info" in e) {
+      throw new IndexError(`Target ${(e.info as number[])[0]} is out of bounds.`);
+    }
     throw e;
   }
 }
 
-function nll(self: Tensor, target: Tensor, weight: Tensor | null, reduction: number, ignore: number): [Tensor, Tensor] {
+function nll(
+  self: Tensor,
+  target: Tensor,
+  weight: Tensor | null,
+  reduction: number,
+  ignore: number,
+): [Tensor, Tensor] {
   checkTarget(self, target, weight);
-  if (self.dtype.kind < Kind.float) throw new RuntimeError(`"nll_loss_out_frame" not implemented for '${self.dtype.scalarName}'`);
+  if (self.dtype.kind < Kind.float) {
+    throw new RuntimeError(`"nll_loss_out_frame" not implemented for '${self.dtype.scalarName}'`);
+  }
   const backend = self.storage.backend;
   const [n, c, inner] = classSizes(self.sizes);
   const out = emptyTensor(reduction === REDUCTION.NONE ? target.sizes : [], self.dtype, backend);
@@ -152,7 +179,15 @@ function nll(self: Tensor, target: Tensor, weight: Tensor | null, reduction: num
   return [out, total];
 }
 
-function nllBackward(grad: Tensor, sizes: readonly number[], target: Tensor, weight: Tensor | null, reduction: number, ignore: number, total: Tensor): Tensor {
+function nllBackward(
+  grad: Tensor,
+  sizes: readonly number[],
+  target: Tensor,
+  weight: Tensor | null,
+  reduction: number,
+  ignore: number,
+  total: Tensor,
+): Tensor {
   const out = emptyTensor(sizes, grad.dtype, grad.storage.backend);
   if (out.count === 0) return out;
   const [n, c, inner] = classSizes(sizes);
@@ -163,7 +198,14 @@ function nllBackward(grad: Tensor, sizes: readonly number[], target: Tensor, wei
 }
 
 /** Gradient of nll with respect to its gradient: picks the target's entry, weighted. */
-function nllDouble(g: Tensor, target: Tensor, weight: Tensor | null, reduction: number, ignore: number, total: Tensor): Tensor {
+function nllDouble(
+  g: Tensor,
+  target: Tensor,
+  weight: Tensor | null,
+  reduction: number,
+  ignore: number,
+  total: Tensor,
+): Tensor {
   const rank = g.sizes.length;
   const dim = rank === 1 ? 0 : 1;
   const ignored = target.eq(ignore);
@@ -177,7 +219,15 @@ function nllDouble(g: Tensor, target: Tensor, weight: Tensor | null, reduction: 
   return reduction === REDUCTION.MEAN ? sum.div(total) : sum;
 }
 
-function crossEntropy(self: Tensor, target: Tensor, weight: Tensor | null, reduction: number, ignore: number, smoothing: number, keep: boolean): [Tensor, Tensor, Tensor] {
+function crossEntropy(
+  self: Tensor,
+  target: Tensor,
+  weight: Tensor | null,
+  reduction: number,
+  ignore: number,
+  smoothing: number,
+  keep: boolean,
+): [Tensor, Tensor, Tensor] {
   checkTarget(self, target, weight);
   const backend = self.storage.backend;
   const [n, c, inner] = classSizes(self.sizes);
@@ -186,18 +236,30 @@ function crossEntropy(self: Tensor, target: Tensor, weight: Tensor | null, reduc
   const probs = emptyTensor(keep ? self.sizes : [0], self.dtype, backend);
   const x = packed(self), t = packed(target), w = weight === null ? null : packed(weight);
   if (self.count >= PARALLEL) backend.expectWork();
-  const k = begin(CROSS_ENTROPY, backend).i(0).i(self.dtype.code).i(target.dtype.code).i(reduction).i(ignore).d(smoothing);
+  const k = begin(CROSS_ENTROPY, backend).i(0).i(self.dtype.code).i(target.dtype.code).i(reduction).i(ignore)
+    .d(smoothing);
   k.p(x).p(t).p(w).p(out).p(total).p(keep ? probs : null).i(n).i(c).i(inner);
   checkedTargets(() => k.runWithScratch());
   return [out, total, probs];
 }
 
-function crossEntropyBackward(grad: Tensor, probs: Tensor, target: Tensor, weight: Tensor | null, reduction: number, ignore: number, smoothing: number, total: Tensor): Tensor {
+function crossEntropyBackward(
+  grad: Tensor,
+  probs: Tensor,
+  target: Tensor,
+  weight: Tensor | null,
+  reduction: number,
+  ignore: number,
+  smoothing: number,
+  total: Tensor,
+): Tensor {
   const out = emptyTensor(probs.sizes, probs.dtype, probs.storage.backend);
   if (out.count === 0) return out;
   const [n, c, inner] = classSizes(probs.sizes);
   const g = packed(grad), t = packed(target), w = weight === null ? null : packed(weight);
-  begin(CROSS_ENTROPY_BACKWARD, out.storage.backend).i(out.dtype.code).i(target.dtype.code).i(reduction).i(ignore)
+  begin(CROSS_ENTROPY_BACKWARD, out.storage.backend).i(out.dtype.code).i(target.dtype.code).i(reduction).i(
+    ignore,
+  )
     .d(smoothing).p(g).p(probs).p(t).p(w).p(total).p(out).i(n).i(c).i(inner).run();
   return out;
 }
@@ -215,7 +277,7 @@ interface ElementLoss {
   curvature: (c: Ctx) => Tensor | null;
   /** Is the target differentiable with the opposite sign? */
   symmetric: boolean;
-  node: RowSpec["node"] & {};
+  node: NonNullable<RowSpec["node"]>;
 }
 
 /** Elementwise losses with mean, sum or no reduction. */
@@ -224,14 +286,17 @@ function elementLoss(l: ElementLoss): Record<string, readonly Row[]> {
   const back = `${l.name}_backward`;
   const compute = (self: Tensor, target: Tensor, reduction: number, param: number | null): Tensor => {
     if (param !== null) l.check?.(param);
-    const dtype = self.dtype === target.dtype ? self.dtype : fn.result_type!(self, target) as unknown as DType;
+    const dtype = self.dtype === target.dtype
+      ? self.dtype
+      : fn.result_type!(self, target) as unknown as DType;
     const each = binaryIn(l.kernel, self, target, dtype, param === null ? null : [param]);
     return reduction === REDUCTION.NONE ? each : reduction === REDUCTION.MEAN ? each.mean() : each.sum();
   };
   return {
     [l.name]: [op({
       schema: `${l.name}(Tensor self, Tensor target, int reduction=1${extra}) -> Tensor`,
-      impl: (self: Tensor, target: Tensor, reduction: number, param?: number) => compute(self, target, reduction, param ?? null),
+      impl: (self: Tensor, target: Tensor, reduction: number, param?: number) =>
+        compute(self, target, reduction, param ?? null),
       only: "hidden",
       node: l.node,
       saves: ["self", "target"],
@@ -244,11 +309,20 @@ function elementLoss(l: ElementLoss): Record<string, readonly Row[]> {
       doc: `${l.name}.`,
     })],
     [back]: [op({
-      schema: `${back}(Tensor grad_output, Tensor self, Tensor target, int reduction${l.param ? `, float ${l.param}` : ""}) -> Tensor`,
+      schema: `${back}(Tensor grad_output, Tensor self, Tensor target, int reduction${
+        l.param ? `, float ${l.param}` : ""
+      }) -> Tensor`,
       impl: (grad: Tensor, self: Tensor, target: Tensor, reduction: number, param?: number) => {
         const sizes = broadcast2(self.sizes, target.sizes);
         const scale = reduction === REDUCTION.MEAN ? 1 / numelOf(sizes) : 1;
-        return ternaryIn(l.backward, grad, self, target, self.dtype, param === undefined ? [scale] : [param, scale]);
+        return ternaryIn(
+          l.backward,
+          grad,
+          self,
+          target,
+          self.dtype,
+          param === undefined ? [scale] : [param, scale],
+        );
       },
       only: "hidden",
       saves: ["grad_output", "self", "target"],
@@ -261,7 +335,9 @@ function elementLoss(l: ElementLoss): Record<string, readonly Row[]> {
         "self, target": (c) => {
           const k = l.curvature(c);
           if (k === null) return [c.grad.new_zeros(c.grad.sizes), c.grad.new_zeros(c.grad.sizes)];
-          const scale = c.reduction === REDUCTION.MEAN ? 1 / numelOf(broadcast2(c.sizesOf("self"), c.sizesOf("target"))) : 1;
+          const scale = c.reduction === REDUCTION.MEAN
+            ? 1 / numelOf(broadcast2(c.sizesOf("self"), c.sizesOf("target")))
+            : 1;
           const g = c.grad.mul(c.grad_output).mul(k).mul(scale);
           return [g, l.symmetric ? g.neg() : null];
         },
@@ -281,19 +357,30 @@ export const losses: Table = {
   ...softmaxRows("softmax", "exp(x) / sum(exp(x)) along a dimension."),
   ...softmaxRows("log_softmax", "log(softmax(x)), computed stably."),
   nll_loss: binaryRow({
-    schema: "nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor",
+    schema:
+      "nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor",
     composite: (self: Tensor, target: Tensor, weight: Tensor | null, reduction: number, ignore: number) =>
       fn.nll_loss_forward!(self, target, weight, reduction, ignore)[0],
     doc: "Negative log likelihood of log-probabilities.",
   }),
   nll_loss_forward: binaryRow({
-    schema: "nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index) -> (Tensor output, Tensor total_weight)",
+    schema:
+      "nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index) -> (Tensor output, Tensor total_weight)",
     impl: nll,
     node: "NllLossBackward0",
     saves: ["target", "weight", "result1"],
     nonDifferentiableResults: [1],
     derivative: {
-      self: (c) => fn.nll_loss_backward!(c.grad, c.sizesOf("self"), c.target, c.weight, c.reduction, c.ignore_index, c.result1),
+      self: (c) =>
+        fn.nll_loss_backward!(
+          c.grad,
+          c.sizesOf("self"),
+          c.target,
+          c.weight,
+          c.reduction,
+          c.ignore_index,
+          c.result1,
+        ),
       target: "nonDifferentiable",
       weight: "notImplemented",
     },
@@ -315,9 +402,22 @@ export const losses: Table = {
   cross_entropy_loss: binaryRow({
     schema:
       "cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100, float label_smoothing=0.0) -> Tensor",
-    composite: (self: Tensor, target: Tensor, weight: Tensor | null, reduction: number, ignore: number, smoothing: number) => {
-      if (self.sizes.length === 0) throw new RuntimeError("cross_entropy(): expected an input of at least 1 dimension, but got a 0-dim tensor");
-      if (sameSizes(self.sizes, target.sizes)) return probabilityTargets(self, target, weight, reduction, smoothing, ignore);
+    composite: (
+      self: Tensor,
+      target: Tensor,
+      weight: Tensor | null,
+      reduction: number,
+      ignore: number,
+      smoothing: number,
+    ) => {
+      if (self.sizes.length === 0) {
+        throw new RuntimeError(
+          "cross_entropy(): expected an input of at least 1 dimension, but got a 0-dim tensor",
+        );
+      }
+      if (sameSizes(self.sizes, target.sizes)) {
+        return probabilityTargets(self, target, weight, reduction, smoothing, ignore);
+      }
       if (smoothing < 0 || smoothing > 1) {
         throw new RuntimeError(`label_smoothing must be between 0.0 and 1.0. Got: ${smoothing}`);
       }
@@ -328,14 +428,29 @@ export const losses: Table = {
   cross_entropy_forward: binaryRow({
     schema:
       "cross_entropy_forward(Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index, float label_smoothing) -> (Tensor output, Tensor total_weight, Tensor probs)",
-    impl: (self: Tensor, target: Tensor, weight: Tensor | null, reduction: number, ignore: number, smoothing: number) =>
-      crossEntropy(self, target, weight, reduction, ignore, smoothing, true),
+    impl: (
+      self: Tensor,
+      target: Tensor,
+      weight: Tensor | null,
+      reduction: number,
+      ignore: number,
+      smoothing: number,
+    ) => crossEntropy(self, target, weight, reduction, ignore, smoothing, true),
     node: "NllLossBackward0",
     saves: ["target", "weight", "result1", "result2"],
     nonDifferentiableResults: [1],
     derivative: {
       self: (c) =>
-        fn.cross_entropy_backward!(c.grad, c.result2, c.target, c.weight, c.reduction, c.ignore_index, c.label_smoothing, c.result1),
+        fn.cross_entropy_backward!(
+          c.grad,
+          c.result2,
+          c.target,
+          c.weight,
+          c.reduction,
+          c.ignore_index,
+          c.label_smoothing,
+          c.result1,
+        ),
       target: "nonDifferentiable",
       weight: "notImplemented",
     },
@@ -349,8 +464,19 @@ export const losses: Table = {
     derivative: {
       // Linear in grad_output: d/dg of the loss gradient, contracted with the incoming gradient.
       grad_output: (c) => {
-        const ones = c.reduction === REDUCTION.NONE ? c.target.new_ones(c.target.sizes, { dtype: c.probs.dtype }) : c.probs.new_ones([]);
-        const slope = fn.cross_entropy_backward!(ones, c.probs, c.target, c.weight, c.reduction, c.ignore_index, c.label_smoothing, c.total_weight);
+        const ones = c.reduction === REDUCTION.NONE
+          ? c.target.new_ones(c.target.sizes, { dtype: c.probs.dtype })
+          : c.probs.new_ones([]);
+        const slope = fn.cross_entropy_backward!(
+          ones,
+          c.probs,
+          c.target,
+          c.weight,
+          c.reduction,
+          c.ignore_index,
+          c.label_smoothing,
+          c.total_weight,
+        );
         const product = c.grad.mul(slope);
         if (c.reduction !== REDUCTION.NONE) return product.sum();
         return c.probs.sizes.length === 1 ? product.sum() : product.sum(1);
@@ -420,7 +546,8 @@ export const losses: Table = {
     node: "SoftMarginLossBackward0",
   }),
   binary_cross_entropy: binaryRow({
-    schema: "binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor",
+    schema:
+      "binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor",
     composite: (self: Tensor, target: Tensor, weight: Tensor | null, reduction: number) => {
       let each = fn.binary_cross_entropy_elements!(self, target) as Tensor;
       if (weight !== null) each = each.mul(weight);
@@ -447,7 +574,8 @@ export const losses: Table = {
   }),
   binary_cross_entropy_backward: binaryRow({
     schema: "binary_cross_entropy_backward(Tensor grad_output, Tensor self, Tensor target) -> Tensor",
-    impl: (grad: Tensor, self: Tensor, target: Tensor) => ternaryIn("binary_cross_entropy_backward", grad, self, target, self.dtype, [1]),
+    impl: (grad: Tensor, self: Tensor, target: Tensor) =>
+      ternaryIn("binary_cross_entropy_backward", grad, self, target, self.dtype, [1]),
     saves: ["grad_output", "self", "target"],
     derivative: {
       grad_output: (c) => c.grad.mul(c.self.sub(c.target).div(c.self.rsub(1).mul(c.self).clamp_min(1e-12))),
@@ -468,7 +596,11 @@ export const losses: Table = {
         ? binaryIn("bce_with_logits", self, target, self.dtype)
         : ternaryIn("bce_with_logits_weighted", self, target, pos, self.dtype);
       const weighted = weight === null ? each : each.mul(weight);
-      return reduction === REDUCTION.NONE ? weighted : reduction === REDUCTION.MEAN ? weighted.mean() : weighted.sum();
+      return reduction === REDUCTION.NONE
+        ? weighted
+        : reduction === REDUCTION.MEAN
+        ? weighted.mean()
+        : weighted.sum();
     },
     saves: ["self", "target", "weight", "pos_weight"],
     derivative: {
@@ -489,7 +621,9 @@ export const losses: Table = {
   kl_div: [op({
     schema: "kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor",
     composite: (self: Tensor, target: Tensor, reduction: number, log_target: boolean) => {
-      const each = log_target ? target.exp().mul(target.sub(self)) : target.xlogy(target).sub(target.mul(self));
+      const each = log_target
+        ? target.exp().mul(target.sub(self))
+        : target.xlogy(target).sub(target.mul(self));
       return reduction === REDUCTION.NONE ? each : reduction === REDUCTION.MEAN ? each.mean() : each.sum();
     },
     only: "function",
@@ -533,7 +667,14 @@ function crossEntropyFactor(c: Ctx): Tensor {
   return c.grad_output.mul(w).unsqueeze(classDim);
 }
 
-function probabilityTargets(self: Tensor, target: Tensor, weight: Tensor | null, reduction: number, smoothing: number, ignore: number): Tensor {
+function probabilityTargets(
+  self: Tensor,
+  target: Tensor,
+  weight: Tensor | null,
+  reduction: number,
+  smoothing: number,
+  ignore: number,
+): Tensor {
   if (target.dtype.kind < Kind.float) {
     throw new RuntimeError(
       `Expected floating point type for target with class probabilities, got ${target.dtype.scalarName}`,
@@ -550,4 +691,3 @@ function probabilityTargets(self: Tensor, target: Tensor, weight: Tensor | null,
   const sum = each.sum();
   return reduction === REDUCTION.MEAN ? sum.div(self.count / classes) : sum;
 }
-

@@ -15,7 +15,7 @@ import {
   type RemovableHandle,
   retainGrad,
 } from "../autograd/graph.ts";
-import { dtypes, type DType, Kind, type TypedArray } from "../base/dtype.ts";
+import { type DType, dtypes, Kind, type TypedArray } from "../base/dtype.ts";
 import { IndexError, RuntimeError, ValueError, warnOnce } from "../base/errors.ts";
 import { Complex } from "../base/scalar.ts";
 import { sameSizes, type Size } from "../base/size.ts";
@@ -24,7 +24,15 @@ import { wrapDim } from "../dispatch/reduction.ts";
 import { isOptions } from "../dispatch/schema.ts";
 import { detached, Tensor } from "../tensor.ts";
 import { tensorText } from "../tensor_str.ts";
-import { itemOf, type NestedArray, type TensorData, tensorFrom, type TensorOptions, toList, toTyped } from "./from_data.ts";
+import {
+  itemOf,
+  type NestedArray,
+  type TensorData,
+  tensorFrom,
+  type TensorOptions,
+  toList,
+  toTyped,
+} from "./from_data.ts";
 
 /** Methods and properties of Tensor besides the operators. */
 export interface TensorApi {
@@ -51,7 +59,9 @@ export interface TensorApi {
   /** A row-major copy of the values. */
   to_typed_array(): TypedArray;
   /** An ndarray-like object: data, shape, stride, offset. */
-  numpy(options?: { force?: boolean }): { data: TypedArray; shape: number[]; stride: number[]; offset: number };
+  numpy(
+    options?: { force?: boolean },
+  ): { data: TypedArray; shape: number[]; stride: number[]; offset: number };
   size(): Size;
   size(dim: number): number;
   stride(): number[];
@@ -73,7 +83,12 @@ export interface TensorApi {
   is_set_to(other: Tensor): boolean;
   type(dtype?: DType | string): string | Tensor;
   get_device(): number;
-  backward(gradient?: Tensor | null | BackwardOptions, retain_graph?: boolean | null | BackwardOptions, create_graph?: boolean | BackwardOptions, inputs?: Tensor | readonly Tensor[] | null): void;
+  backward(
+    gradient?: Tensor | null | BackwardOptions,
+    retain_graph?: boolean | null | BackwardOptions,
+    create_graph?: boolean | BackwardOptions,
+    inputs?: Tensor | readonly Tensor[] | null,
+  ): void;
   register_hook(hook: GradHook): RemovableHandle;
   register_post_accumulate_grad_hook(hook: (leaf: Tensor) => void): RemovableHandle;
   retain_grad(): void;
@@ -111,7 +126,9 @@ function setGrad(t: Tensor, g: Tensor | null): void {
       `assigned grad has data of a different type`,
     );
   }
-  if (g.storage.backend !== t.storage.backend) throw new RuntimeError("assigned grad has data located on a different device");
+  if (g.storage.backend !== t.storage.backend) {
+    throw new RuntimeError("assigned grad has data located on a different device");
+  }
   if (!sameSizes(g.sizes, t.sizes)) throw new RuntimeError("assigned grad has data of a different size");
   gradMeta(t).grad = g;
 }
@@ -139,83 +156,86 @@ function replaceData(t: Tensor, x: Tensor): void {
   (t as { dtype: DType }).dtype = x.dtype;
 }
 
-const accessors: Record<string, { get: (this: Tensor) => unknown; set?: (this: Tensor, v: never) => void }> = {
-  grad: {
-    get() {
-      return getGrad(this);
+const accessors: Record<string, { get: (this: Tensor) => unknown; set?: (this: Tensor, v: never) => void }> =
+  {
+    grad: {
+      get() {
+        return getGrad(this);
+      },
+      set(v: Tensor | null) {
+        setGrad(this, v);
+      },
     },
-    set(v: Tensor | null) {
-      setGrad(this, v);
+    data: {
+      get() {
+        const t = detached(this);
+        t.uncounted = true;
+        return t;
+      },
+      set(v: Tensor) {
+        replaceData(this, v);
+      },
     },
-  },
-  data: {
-    get() {
-      const t = detached(this);
-      t.uncounted = true;
-      return t;
+    T: {
+      get() {
+        return this.permute(this.sizes.map((_, i) => this.sizes.length - 1 - i));
+      },
     },
-    set(v: Tensor) {
-      replaceData(this, v);
+    H: {
+      get() {
+        if (this.sizes.length !== 2 && this.sizes.length !== 0) {
+          throw new RuntimeError(
+            `tensor.H is only supported on matrices (2-D tensors). Got ${this.sizes.length}-D tensor.`,
+          );
+        }
+        return this.sizes.length === 0 ? this : this.transpose(0, 1);
+      },
     },
-  },
-  T: {
-    get() {
-      return this.permute(this.sizes.map((_, i) => this.sizes.length - 1 - i));
+    mT: {
+      get() {
+        if (this.sizes.length === 0) return this;
+        if (this.sizes.length < 2) {
+          throw new RuntimeError(
+            `tensor.mT is only supported on matrices or batches of matrices. Got ${this.sizes.length}-D tensor.`,
+          );
+        }
+        return this.transpose(-2, -1);
+      },
     },
-  },
-  H: {
-    get() {
-      if (this.sizes.length !== 2 && this.sizes.length !== 0) {
-        throw new RuntimeError(`tensor.H is only supported on matrices (2-D tensors). Got ${this.sizes.length}-D tensor.`);
-      }
-      return this.sizes.length === 0 ? this : this.transpose(0, 1);
+    mH: {
+      get() {
+        return this.transpose(-2, -1);
+      },
     },
-  },
-  mT: {
-    get() {
-      if (this.sizes.length === 0) return this;
-      if (this.sizes.length < 2) {
-        throw new RuntimeError(
-          `tensor.mT is only supported on matrices or batches of matrices. Got ${this.sizes.length}-D tensor.`,
-        );
-      }
-      return this.transpose(-2, -1);
+    real: {
+      get() {
+        return this.dtype.kind === Kind.complex ? fn.view_as_real!(this).select(-1, 0) : this;
+      },
     },
-  },
-  mH: {
-    get() {
-      return this.transpose(-2, -1);
+    imag: {
+      get() {
+        if (this.dtype.kind !== Kind.complex) {
+          throw new RuntimeError("imag is not implemented for tensors with non-complex dtypes.");
+        }
+        return fn.view_as_real!(this).select(-1, 1);
+      },
     },
-  },
-  real: {
-    get() {
-      return this.dtype.kind === Kind.complex ? fn.view_as_real!(this).select(-1, 0) : this;
+    retains_grad: {
+      get() {
+        return this.meta?.retainsGrad ?? false;
+      },
     },
-  },
-  imag: {
-    get() {
-      if (this.dtype.kind !== Kind.complex) {
-        throw new RuntimeError("imag is not implemented for tensors with non-complex dtypes.");
-      }
-      return fn.view_as_real!(this).select(-1, 1);
+    _base: {
+      get() {
+        return this.view_?.base ?? null;
+      },
     },
-  },
-  retains_grad: {
-    get() {
-      return this.meta?.retainsGrad ?? false;
+    names: {
+      get() {
+        return this.sizes.map(() => null);
+      },
     },
-  },
-  _base: {
-    get() {
-      return this.view_?.base ?? null;
-    },
-  },
-  names: {
-    get() {
-      return this.sizes.map(() => null);
-    },
-  },
-};
+  };
 
 /** Python's names of the CPU tensor classes: `torch.FloatTensor`. */
 function typeName(t: Tensor): string {
@@ -234,7 +254,9 @@ const methods: Record<string, (this: Tensor, ...args: never[]) => unknown> = {
   },
   numpy(options?: { force?: boolean }) {
     if (this.requires_grad && !options?.force) {
-      throw new RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
+      throw new RuntimeError(
+        "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",
+      );
     }
     const data = toTyped(this);
     const strides: number[] = [];
@@ -297,12 +319,15 @@ const methods: Record<string, (this: Tensor, ...args: never[]) => unknown> = {
   },
   is_nonzero() {
     if (this.count === 0) throw new RuntimeError("Boolean value of Tensor with no values is ambiguous");
-    if (this.count > 1) throw new RuntimeError("Boolean value of Tensor with more than one value is ambiguous");
+    if (this.count > 1) {
+      throw new RuntimeError("Boolean value of Tensor with more than one value is ambiguous");
+    }
     const v = itemOf(this);
     return v instanceof Complex ? v.re !== 0 || v.im !== 0 : Boolean(v) || Number.isNaN(v as number);
   },
   is_set_to(other: Tensor) {
-    return this.storage === other.storage && this.offset === other.offset && sameSizes(this.sizes, other.sizes) &&
+    return this.storage === other.storage && this.offset === other.offset &&
+      sameSizes(this.sizes, other.sizes) &&
       sameSizes(this.strides, other.strides);
   },
   type(dtype?: DType | string) {
@@ -328,7 +353,9 @@ const methods: Record<string, (this: Tensor, ...args: never[]) => unknown> = {
     return registerHook(this, hook);
   },
   register_post_accumulate_grad_hook(hook: (leaf: Tensor) => void) {
-    if (!needsGrad(this)) throw new RuntimeError("cannot register a hook on a tensor that doesn't require gradient");
+    if (!needsGrad(this)) {
+      throw new RuntimeError("cannot register a hook on a tensor that doesn't require gradient");
+    }
     if (currentNode(this) !== null) {
       throw new RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors");
     }

@@ -31,7 +31,9 @@ export function inferSize(shape: Sizes, numel: number): number[] {
   }
   if (unknown >= 0 && product === 0 && numel === 0) {
     throw new RuntimeError(
-      `cannot reshape tensor of 0 elements into shape ${shapeText(shape)} because the unspecified dimension size -1 can be any value and is ambiguous`,
+      `cannot reshape tensor of 0 elements into shape ${
+        shapeText(shape)
+      } because the unspecified dimension size -1 can be any value and is ambiguous`,
     );
   }
   throw new RuntimeError(`shape '${shapeText(shape)}' is invalid for input of size ${numel}`);
@@ -81,31 +83,59 @@ function viewDtype(self: Tensor, dtype: DType): Tensor {
   if (from === to) return alias(self, self.sizes, self.strides, self.offset, dtype);
   const rank = self.sizes.length;
   if (rank === 0) {
-    throw new RuntimeError(`self.dim() cannot be 0 to view ${self.dtype.scalarName} as ${dtype.scalarName} (different element sizes)`);
+    throw new RuntimeError(
+      `self.dim() cannot be 0 to view ${self.dtype.scalarName} as ${dtype.scalarName} (different element sizes)`,
+    );
   }
   const sizes = self.sizes.slice(), strides = self.strides.slice();
   if (from > to) {
     const ratio = from / to;
     if (strides[rank - 1] !== 1) {
-      throw new RuntimeError(`self.stride(-1) must be 1 to view ${self.dtype.scalarName} as ${dtype.scalarName} (different element sizes), but got ${strides[rank - 1]}`);
+      throw new RuntimeError(
+        `self.stride(-1) must be 1 to view ${self.dtype.scalarName} as ${dtype.scalarName} (different element sizes), but got ${
+          strides[rank - 1]
+        }`,
+      );
     }
     sizes[rank - 1]! *= ratio;
-    return alias(self, sizes, strides.map((s, i) => (i === rank - 1 ? 1 : s * ratio)), self.offset * ratio, dtype);
+    return alias(
+      self,
+      sizes,
+      strides.map((s, i) => (i === rank - 1 ? 1 : s * ratio)),
+      self.offset * ratio,
+      dtype,
+    );
   }
   const ratio = to / from;
   if (sizes[rank - 1]! % ratio !== 0) {
-    throw new RuntimeError(`self.size(-1) must be divisible by ${ratio} to view ${self.dtype.scalarName} as ${dtype.scalarName} (different element sizes), but got ${sizes[rank - 1]}`);
+    throw new RuntimeError(
+      `self.size(-1) must be divisible by ${ratio} to view ${self.dtype.scalarName} as ${dtype.scalarName} (different element sizes), but got ${
+        sizes[rank - 1]
+      }`,
+    );
   }
   if (self.offset % ratio !== 0) {
-    throw new RuntimeError(`self.storage_offset() must be divisible by ${ratio} to view ${self.dtype.scalarName} as ${dtype.scalarName} (different element sizes), but got ${self.offset}`);
+    throw new RuntimeError(
+      `self.storage_offset() must be divisible by ${ratio} to view ${self.dtype.scalarName} as ${dtype.scalarName} (different element sizes), but got ${self.offset}`,
+    );
   }
   for (let i = 0; i < rank - 1; i++) {
     if (strides[i]! % ratio !== 0) {
-      throw new RuntimeError(`self.stride(${i}) must be divisible by ${ratio} to view ${self.dtype.scalarName} as ${dtype.scalarName} (different element sizes), but got ${strides[i]}`);
+      throw new RuntimeError(
+        `self.stride(${i}) must be divisible by ${ratio} to view ${self.dtype.scalarName} as ${dtype.scalarName} (different element sizes), but got ${
+          strides[i]
+        }`,
+      );
     }
   }
   sizes[rank - 1]! /= ratio;
-  return alias(self, sizes, strides.map((s, i) => (i === rank - 1 ? 1 : s / ratio)), self.offset / ratio, dtype);
+  return alias(
+    self,
+    sizes,
+    strides.map((s, i) => (i === rank - 1 ? 1 : s / ratio)),
+    self.offset / ratio,
+    dtype,
+  );
 }
 
 function permuted(self: Tensor, order: Sizes): Tensor {
@@ -136,7 +166,9 @@ function expand(self: Tensor, size: Sizes): Tensor {
   const rank = self.sizes.length, extra = size.length - rank;
   if (extra < 0) {
     throw new RuntimeError(
-      `expand(${self.dtype.scalarName === "Float" ? "torch.FloatTensor" : `torch.${self.dtype.scalarName}Tensor`}{${shapeText(self.sizes)}}, size=${
+      `expand(${
+        self.dtype.scalarName === "Float" ? "torch.FloatTensor" : `torch.${self.dtype.scalarName}Tensor`
+      }{${shapeText(self.sizes)}}, size=${
         shapeText(size)
       }): the number of sizes provided (${size.length}) must be greater or equal to the number of dimensions in the tensor (${rank})`,
     );
@@ -185,7 +217,9 @@ function select(self: Tensor, dim: number, index: number): Tensor {
   if (rank === 0) throw new IndexError("select() cannot be applied to a 0-dim tensor.");
   const d = wrapDim(dim, rank), size = self.sizes[d]!;
   if (index < -size || index >= size) {
-    throw new IndexError(`select(): index ${index} out of range for tensor of size ${shapeText(self.sizes)} at dimension ${d}`);
+    throw new IndexError(
+      `select(): index ${index} out of range for tensor of size ${shapeText(self.sizes)} at dimension ${d}`,
+    );
   }
   const i = index < 0 ? index + size : index;
   const sizes = self.sizes.slice(), strides = self.strides.slice();
@@ -195,7 +229,13 @@ function select(self: Tensor, dim: number, index: number): Tensor {
 }
 
 /** start, end and step as Python's slices clip them. */
-export function slice(self: Tensor, dim: number, start: number | null, end: number | null, step: number): Tensor {
+export function slice(
+  self: Tensor,
+  dim: number,
+  start: number | null,
+  end: number | null,
+  step: number,
+): Tensor {
   const rank = self.sizes.length;
   if (rank === 0) throw new RuntimeError("slice() cannot be applied to a 0-dim tensor.");
   const d = wrapDim(dim, rank), size = self.sizes[d]!;
@@ -216,7 +256,9 @@ function narrow(self: Tensor, dim: number, start: number, length: number): Tenso
   if (length < 0) throw new RuntimeError("narrow(): length must be non-negative.");
   const d = wrapDim(dim, rank), size = self.sizes[d]!;
   if (start < -size || start > size) {
-    throw new IndexError(`start out of range (expected to be in range of [-${size}, ${size}], but got ${start})`);
+    throw new IndexError(
+      `start out of range (expected to be in range of [-${size}, ${size}], but got ${start})`,
+    );
   }
   const from = start < 0 ? start + size : start;
   if (from > size - length) {
@@ -231,16 +273,18 @@ function splitSizes(self: Tensor, sizes: Sizes, dim: number): Tensor[] {
   for (const s of sizes) {
     if (s < 0) {
       throw new RuntimeError(
-        `split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=${shapeText(sizes)}`,
+        `split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=${
+          shapeText(sizes)
+        }`,
       );
     }
   }
   const total = sizes.reduce((a, b) => a + b, 0);
   if (total !== self.sizes[d]) {
     throw new RuntimeError(
-      `split_with_sizes expects split_sizes to sum exactly to ${self.sizes[d]} (input tensor's size at dimension ${d}), but got split_sizes=${
-        shapeText(sizes)
-      }`,
+      `split_with_sizes expects split_sizes to sum exactly to ${
+        self.sizes[d]
+      } (input tensor's size at dimension ${d}), but got split_sizes=${shapeText(sizes)}`,
     );
   }
   let at = 0;
@@ -254,7 +298,9 @@ function splitSizes(self: Tensor, sizes: Sizes, dim: number): Tensor[] {
 function split(self: Tensor, size: number, dim: number): Tensor[] {
   const d = wrapDim(dim, self.sizes.length);
   if (self.sizes.length === 0) throw new RuntimeError("split expects at least a 1-dimensional tensor");
-  if (size < 0) throw new RuntimeError(`split expects split_size be non-negative, but got split_size=${size}`);
+  if (size < 0) {
+    throw new RuntimeError(`split expects split_size be non-negative, but got split_size=${size}`);
+  }
   const n = self.sizes[d]!;
   if (size === 0) {
     if (n !== 0) {
@@ -292,7 +338,9 @@ function unfoldView(self: Tensor, dimension: number, size: number, step: number)
   const rank = self.sizes.length;
   const d = wrapDim(dimension, rank);
   const n = rank === 0 ? 1 : self.sizes[d]!;
-  if (size > n) throw new RuntimeError(`maximum size for tensor at dimension ${d} is ${n} but size is ${size}`);
+  if (size > n) {
+    throw new RuntimeError(`maximum size for tensor at dimension ${d} is ${n} but size is ${size}`);
+  }
   if (step <= 0) throw new RuntimeError(`step is ${step} but must be > 0`);
   const stride = rank === 0 ? 1 : self.strides[d]!;
   const sizes = [...self.sizes, size], strides = [...self.strides, stride];
@@ -312,7 +360,8 @@ function diagonal(self: Tensor, offset: number, dim1: number, dim2: number): Ten
     : Math.max(Math.min(self.sizes[a]! + offset, self.sizes[b]!), 0);
   let at = self.offset;
   if (size > 0) at += offset >= 0 ? offset * self.strides[b]! : -offset * self.strides[a]!;
-  const sizes = self.sizes.filter((_, i) => i !== a && i !== b), strides = self.strides.filter((_, i) => i !== a && i !== b);
+  const sizes = self.sizes.filter((_, i) => i !== a && i !== b),
+    strides = self.strides.filter((_, i) => i !== a && i !== b);
   return alias(self, [...sizes, size], [...strides, self.strides[a]! + self.strides[b]!], at);
 }
 
@@ -321,13 +370,15 @@ function movedOrder(self: Tensor, source: Sizes, destination: Sizes): number[] {
   const rank = self.sizes.length;
   if (source.length !== destination.length) {
     throw new RuntimeError(
-      `movedim: Invalid source or destination dims: source (${shapeText(source)} dims) should contain the same number of dims as destination (${
-        shapeText(destination)
-      } dims)`,
+      `movedim: Invalid source or destination dims: source (${
+        shapeText(source)
+      } dims) should contain the same number of dims as destination (${shapeText(destination)} dims)`,
     );
   }
   const from = source.map((d) => wrapDim(d, rank)), to = destination.map((d) => wrapDim(d, rank));
-  if (new Set(from).size !== from.length) throw new RuntimeError(`movedim: repeated dim in \`source\` (${shapeText(source)})`);
+  if (new Set(from).size !== from.length) {
+    throw new RuntimeError(`movedim: repeated dim in \`source\` (${shapeText(source)})`);
+  }
   if (new Set(to).size !== to.length) {
     throw new RuntimeError(`movedim: repeated dim in \`destination\` (${shapeText(destination)})`);
   }
@@ -345,8 +396,17 @@ function inverse(order: Sizes): number[] {
 }
 
 /** as_strided's backward for every layout: adds the gradient up at the storage places of the input. */
-function asStridedBackward(grad: Tensor, sizes: Sizes, inStrides: Sizes, inOffset: number, size: Sizes, stride: Sizes, offset: number): Tensor {
-  const reach = (s: Sizes, st: Sizes): number => s.some((x) => x === 0) ? 0 : 1 + s.reduce((a, n, i) => a + (n - 1) * st[i]!, 0);
+function asStridedBackward(
+  grad: Tensor,
+  sizes: Sizes,
+  inStrides: Sizes,
+  inOffset: number,
+  size: Sizes,
+  stride: Sizes,
+  offset: number,
+): Tensor {
+  const reach = (s: Sizes, st: Sizes): number =>
+    s.some((x) => x === 0) ? 0 : 1 + s.reduce((a, n, i) => a + (n - 1) * st[i]!, 0);
   const base = Math.min(inOffset, offset);
   const length = Math.max(reach(sizes, inStrides) + inOffset, reach(size, stride) + offset) - base;
   const flat = grad.new_zeros([length]);
@@ -387,7 +447,9 @@ export const views: Table = {
     schema: "reshape(Tensor self, int[] shape) -> Tensor",
     composite: (self: Tensor, shape: Sizes) => {
       const size = inferSize(shape, self.count);
-      return viewStrides(self, size) !== null ? self.reshape_alias(size) : self.contiguous_copy().unsafe_view(size);
+      return viewStrides(self, size) !== null
+        ? self.reshape_alias(size)
+        : self.contiguous_copy().unsafe_view(size);
     },
     varargs: "shape",
     doc: "The same elements in another shape; a view where possible.",
@@ -417,7 +479,9 @@ export const views: Table = {
     schema: "permute(Tensor self, int[] dims) -> Tensor",
     view: permute,
     varargs: "dims",
-    derivative: { self: (c) => c.grad.permute(inverse(c.dims.map((d: number) => wrapDim(d, c.dims.length)))) },
+    derivative: {
+      self: (c) => c.grad.permute(inverse(c.dims.map((d: number) => wrapDim(d, c.dims.length)))),
+    },
     doc: "Reorders the dimensions.",
   })],
   transpose: [op({
@@ -433,9 +497,13 @@ export const views: Table = {
     inplace: true,
     view: (self: Tensor) => {
       if (self.sizes.length > 2) {
-        throw new RuntimeError(`t() expects a tensor with <= 2 dimensions, but self is ${self.sizes.length}D`);
+        throw new RuntimeError(
+          `t() expects a tensor with <= 2 dimensions, but self is ${self.sizes.length}D`,
+        );
       }
-      return self.sizes.length < 2 ? alias(self, self.sizes, self.strides, self.offset) : permuted(self, [1, 0]);
+      return self.sizes.length < 2
+        ? alias(self, self.sizes, self.strides, self.offset)
+        : permuted(self, [1, 0]);
     },
     derivative: { self: (c) => c.grad.t() },
     node: "TBackward0",
@@ -505,7 +573,11 @@ export const views: Table = {
       if (a > b) throw new RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim");
       if (rank === 0) return self.reshape([1]);
       if (a === b) return self;
-      return self.reshape([...self.sizes.slice(0, a), numelOf(self.sizes.slice(a, b + 1)), ...self.sizes.slice(b + 1)]);
+      return self.reshape([
+        ...self.sizes.slice(0, a),
+        numelOf(self.sizes.slice(a, b + 1)),
+        ...self.sizes.slice(b + 1),
+      ]);
     },
     doc: "Merges dimensions start_dim to end_dim into one.",
   })],
@@ -518,9 +590,17 @@ export const views: Table = {
       const product = numelOf(sizes.filter((s) => s !== -1));
       const n = self.sizes[d] ?? 1;
       if (unknown < 0 ? product !== n : product === 0 || n % product !== 0) {
-        throw new RuntimeError(`unflatten: Provided sizes ${shapeText(sizes)} don't multiply up to the size of dim ${d} (${n}) in the input tensor`);
+        throw new RuntimeError(
+          `unflatten: Provided sizes ${
+            shapeText(sizes)
+          } don't multiply up to the size of dim ${d} (${n}) in the input tensor`,
+        );
       }
-      return self.view([...self.sizes.slice(0, d), ...sizes.map((s) => (s === -1 ? n / product : s)), ...self.sizes.slice(d + 1)]);
+      return self.view([
+        ...self.sizes.slice(0, d),
+        ...sizes.map((s) => (s === -1 ? n / product : s)),
+        ...self.sizes.slice(d + 1),
+      ]);
     },
     doc: "Splits a dimension into several.",
   })],
@@ -556,7 +636,14 @@ export const views: Table = {
   })],
   slice_backward: [op({
     schema: "slice_backward(Tensor self, int[] sizes, int dim, int? start, int? end, int step) -> Tensor",
-    impl: (grad: Tensor, sizes: Sizes, dim: number, start: number | null, end: number | null, step: number) => {
+    impl: (
+      grad: Tensor,
+      sizes: Sizes,
+      dim: number,
+      start: number | null,
+      end: number | null,
+      step: number,
+    ) => {
       const out = grad.new_zeros(sizes);
       slice(out, dim, start, end, step).copy_(grad);
       return out;
@@ -577,7 +664,8 @@ export const views: Table = {
   })],
   narrow_copy: [op({
     schema: "narrow_copy(Tensor self, int dim, int start, int length) -> Tensor",
-    composite: (self: Tensor, dim: number, start: number, length: number) => self.narrow(dim, start, length).clone(),
+    composite: (self: Tensor, dim: number, start: number, length: number) =>
+      self.narrow(dim, start, length).clone(),
     doc: "A copy of `narrow`.",
   })],
   split: [
@@ -621,7 +709,11 @@ export const views: Table = {
     op({
       schema: "tensor_split.tensor(Tensor self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor[]",
       composite: (self: Tensor, at: Tensor, dim: number) =>
-        tensorSplit(self, at.sizes.length === 0 ? Number(at.item()) : (at.tolist() as number[]).map(Number), dim),
+        tensorSplit(
+          self,
+          at.sizes.length === 0 ? Number(at.item()) : (at.tolist() as number[]).map(Number),
+          dim,
+        ),
       doc: "Parts between the given indices.",
     }),
   ],
@@ -632,7 +724,9 @@ export const views: Table = {
     schema: "unbind(Tensor self, int dim=0) -> Tensor[]",
     view: (self: Tensor, dim: number) => {
       const d = wrapDim(dim, self.sizes.length);
-      if (self.sizes.length === 0) throw new RuntimeError("Dimension specified as 0 but tensor has no dimensions");
+      if (self.sizes.length === 0) {
+        throw new RuntimeError("Dimension specified as 0 but tensor has no dimensions");
+      }
       return Array.from({ length: self.sizes[d]! }, (_, i) => select(self, d, i));
     },
     derivative: { self: (c) => fn.stack!(c.grads, c.dim) },
@@ -641,7 +735,8 @@ export const views: Table = {
   movedim: [
     op({
       schema: "movedim(Tensor self, int[1] source, int[1] destination) -> Tensor",
-      composite: (self: Tensor, source: Sizes, destination: Sizes) => self.permute(movedOrder(self, source, destination)),
+      composite: (self: Tensor, source: Sizes, destination: Sizes) =>
+        self.permute(movedOrder(self, source, destination)),
       aliases: ["moveaxis"],
       doc: "Moves dimensions to other places.",
     }),
@@ -670,15 +765,21 @@ export const views: Table = {
         throw new RuntimeError("mismatch in length of strides and shape");
       }
       if (stride.some((s) => s < 0)) {
-        throw new RuntimeError(`as_strided: Negative strides are not supported at the moment, got strides: ${shapeText(stride)}`);
+        throw new RuntimeError(
+          `as_strided: Negative strides are not supported at the moment, got strides: ${shapeText(stride)}`,
+        );
       }
       const offset = storage_offset ?? self.offset;
       if (offset < 0) throw new RuntimeError(`Tensor: invalid storage offset ${offset}`);
-      const reach = size.some((s) => s === 0) ? 0 : offset + 1 + size.reduce((a, n, i) => a + (n - 1) * stride[i]!, 0);
+      const reach = size.some((s) => s === 0)
+        ? 0
+        : offset + 1 + size.reduce((a, n, i) => a + (n - 1) * stride[i]!, 0);
       const have = self.storage.nbytes / self.dtype.itemsize;
       if (reach > have) {
         throw new RuntimeError(
-          `setStorage: sizes ${shapeText(size)}, strides ${shapeText(stride)}, storage offset ${offset}, and itemsize ${self.dtype.itemsize} requiring a storage size of ${
+          `setStorage: sizes ${shapeText(size)}, strides ${
+            shapeText(stride)
+          }, storage offset ${offset}, and itemsize ${self.dtype.itemsize} requiring a storage size of ${
             reach * self.dtype.itemsize
           } are out of bounds for storage of size ${self.storage.nbytes}`,
         );
@@ -688,7 +789,15 @@ export const views: Table = {
     saves: ["self"],
     derivative: {
       self: (c) =>
-        asStridedBackward(c.grad, c.self.sizes, c.self.strides, c.self.offset, c.size, c.stride, c.storage_offset ?? c.self.offset),
+        asStridedBackward(
+          c.grad,
+          c.self.sizes,
+          c.self.strides,
+          c.self.offset,
+          c.size,
+          c.stride,
+          c.storage_offset ?? c.self.offset,
+        ),
     },
     doc: "A view with any sizes, strides and offset.",
   })],
@@ -721,7 +830,9 @@ export const views: Table = {
   view_as_real: [op({
     schema: "view_as_real(Tensor self) -> Tensor",
     view: (self: Tensor) => {
-      if (self.dtype.kind !== Kind.complex) throw new RuntimeError("view_as_real is only supported for complex tensors");
+      if (self.dtype.kind !== Kind.complex) {
+        throw new RuntimeError("view_as_real is only supported for complex tensors");
+      }
       const sizes = [...self.sizes, 2], strides = [...self.strides.map((s) => 2 * s), 1];
       return alias(self, sizes, strides, 2 * self.offset, toReal(self.dtype));
     },
@@ -733,12 +844,16 @@ export const views: Table = {
     schema: "view_as_complex(Tensor self) -> Tensor",
     view: (self: Tensor) => {
       if (self.dtype !== float32 && self.dtype !== float64) {
-        throw new RuntimeError(`view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: ${self.dtype.scalarName}`);
+        throw new RuntimeError(
+          `view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: ${self.dtype.scalarName}`,
+        );
       }
       const rank = self.sizes.length;
       if (rank === 0) throw new RuntimeError("Input tensor must have one or more dimensions");
       if (self.sizes[rank - 1] !== 2) throw new RuntimeError("Tensor must have a last dimension of size 2");
-      if (self.strides[rank - 1] !== 1) throw new RuntimeError("Tensor must have a last dimension with stride 1");
+      if (self.strides[rank - 1] !== 1) {
+        throw new RuntimeError("Tensor must have a last dimension with stride 1");
+      }
       const halves = self.strides.slice(0, -1).map((s) => s / 2);
       if (halves.some((s) => !Number.isInteger(s)) || self.offset % 2 !== 0) {
         throw new RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension");
@@ -769,7 +884,9 @@ export const views: Table = {
 
 function tensorSplit(self: Tensor, sections: number | Sizes, dim: number): Tensor[] {
   if (self.sizes.length === 0) {
-    throw new RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims");
+    throw new RuntimeError(
+      "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims",
+    );
   }
   const n = self.sizes[wrapDim(dim, self.sizes.length)]!;
   const sizes = tensorSplitSizes(n, sections);
@@ -792,19 +909,31 @@ function splitAlong(name: string, dimOf: (rank: number) => number, atLeast: numb
     const rank = self.sizes.length;
     if (rank < atLeast) {
       throw new RuntimeError(
-        `torch.${name} requires a tensor with at least ${atLeast} dimension${atLeast > 1 ? "s" : ""}, but got a tensor with ${rank} dimensions!`,
+        `torch.${name} requires a tensor with at least ${atLeast} dimension${
+          atLeast > 1 ? "s" : ""
+        }, but got a tensor with ${rank} dimensions!`,
       );
     }
     const dim = dimOf(rank);
     if (typeof sections === "number" && (sections === 0 || self.sizes[dim]! % sections !== 0)) {
       throw new RuntimeError(
-        `torch.${name} attempted to split along dimension ${dim}, but the size of the dimension ${self.sizes[dim]} is not divisible by the split_size ${sections}!`,
+        `torch.${name} attempted to split along dimension ${dim}, but the size of the dimension ${
+          self.sizes[dim]
+        } is not divisible by the split_size ${sections}!`,
       );
     }
     return tensorSplit(self, sections, dim);
   };
   return [
-    op({ schema: `${name}(Tensor self, int sections) -> Tensor[]`, composite: body, doc: "Equal parts along a dimension." }),
-    op({ schema: `${name}.array(Tensor self, int[] indices) -> Tensor[]`, composite: body, doc: "Parts between indices." }),
+    op({
+      schema: `${name}(Tensor self, int sections) -> Tensor[]`,
+      composite: body,
+      doc: "Equal parts along a dimension.",
+    }),
+    op({
+      schema: `${name}.array(Tensor self, int[] indices) -> Tensor[]`,
+      composite: body,
+      doc: "Parts between indices.",
+    }),
   ];
 }

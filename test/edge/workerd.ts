@@ -32,7 +32,8 @@ export class RunningWorker {
       ["serve", "config.capnp", "--socket-addr=http=127.0.0.1:0", "--control-fd=3"],
       { cwd: folder, stdio: ["ignore", "pipe", "pipe", "pipe"] },
     );
-    let output = "", worker: RunningWorker | undefined;
+    let output = "";
+    let worker: RunningWorker | undefined;
     const hear = (data: unknown): void => {
       output += String(data);
       if (worker !== undefined) worker.#output = output;

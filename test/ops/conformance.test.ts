@@ -12,7 +12,9 @@ const shared = join(here, "../shared/conformance/ops");
 
 function load(): OpFile[] {
   if (!existsSync(shared)) return JSON.parse(readFileSync(join(here, "test/fixtures/ops.json"), "utf8"));
-  return readdirSync(shared).filter((f) => f.endsWith(".json")).sort().map((f) => JSON.parse(readFileSync(join(shared, f), "utf8")));
+  return readdirSync(shared).filter((f) => f.endsWith(".json")).sort().map((f) =>
+    JSON.parse(readFileSync(join(shared, f), "utf8"))
+  );
 }
 
 /** Families that are not written yet: they are skipped, and shown as such. */

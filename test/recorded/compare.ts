@@ -50,35 +50,65 @@ function numbersOf(v: Json): number[] {
 }
 
 function near(got: number, want: number, rtol: number, atol: number): boolean {
-  return got === want || (Number.isNaN(got) && Number.isNaN(want)) || Math.abs(got - want) <= atol + rtol * Math.abs(want);
+  return got === want || (Number.isNaN(got) && Number.isNaN(want)) ||
+    Math.abs(got - want) <= atol + rtol * Math.abs(want);
 }
 
-const special = (text: string): number => (text === "inf" ? Infinity : text === "-inf" ? -Infinity : Number(text));
+const special = (
+  text: string,
+): number => (text === "inf" ? Infinity : text === "-inf" ? -Infinity : Number(text));
 
 /** null if `got` is what was recorded, else the first difference. */
-export function difference(got: Json, want: Json, rtol: number, atol: number, where = "result"): string | null {
-  if (want === null) return got === null || got === undefined ? null : `${where}: ${String(got)}, expected null`;
-  if (typeof want === "boolean" || typeof want === "string") return got === want ? null : `${where}: ${String(got)}, expected ${want}`;
-  if (typeof want === "number") return near(Number(got), want, rtol, atol) ? null : `${where}: ${String(got)}, expected ${want}`;
+export function difference(
+  got: Json,
+  want: Json,
+  rtol: number,
+  atol: number,
+  where = "result",
+): string | null {
+  if (want === null) {
+    return got === null || got === undefined ? null : `${where}: ${String(got)}, expected null`;
+  }
+  if (typeof want === "boolean" || typeof want === "string") {
+    return got === want ? null : `${where}: ${String(got)}, expected ${want}`;
+  }
+  if (typeof want === "number") {
+    return near(Number(got), want, rtol, atol) ? null : `${where}: ${String(got)}, expected ${want}`;
+  }
   if (Array.isArray(want)) return differenceOfLists([...got], want, rtol, atol, where);
   if (want.tensor) {
     const t = want.tensor;
     if (!(got instanceof torch.Tensor)) return `${where}: no tensor`;
     if (String(got.dtype) !== `torch.${t.dtype}`) return `${where}: ${got.dtype}, expected ${t.dtype}`;
-    if (JSON.stringify([...got.shape]) !== JSON.stringify(t.shape)) return `${where}: ${got.shape}, expected [${t.shape}]`;
-    const values = Array.from(got.detach().contiguous().to_typed_array() as ArrayLike<number | bigint>, Number);
+    if (JSON.stringify([...got.shape]) !== JSON.stringify(t.shape)) {
+      return `${where}: ${got.shape}, expected [${t.shape}]`;
+    }
+    const values = Array.from(
+      got.detach().contiguous().to_typed_array() as ArrayLike<number | bigint>,
+      Number,
+    );
     return differenceOfLists(values, numbersOf(t), rtol, atol, where);
   }
   if (want.float !== undefined) return difference(got, special(want.float), rtol, atol, where);
-  if (want.int !== undefined) return BigInt(got) === BigInt(want.int) ? null : `${where}: ${got}, expected ${want.int}`;
+  if (want.int !== undefined) {
+    return BigInt(got) === BigInt(want.int) ? null : `${where}: ${got}, expected ${want.int}`;
+  }
   if (want.size) return differenceOfLists([...got], want.size, 0, 0, where);
   if (want.tuple) return differenceOfLists([...got], want.tuple, rtol, atol, where);
-  if (want.dtype && Object.keys(want).length === 1) return String(got) === `torch.${want.dtype}` ? null : `${where}: ${got}`;
+  if (want.dtype && Object.keys(want).length === 1) {
+    return String(got) === `torch.${want.dtype}` ? null : `${where}: ${got}`;
+  }
   if (want.dict) return differenceOfEntries(got, want.dict, rtol, atol, where);
   return differenceOfEntries(got, Object.entries(want), rtol, atol, where);
 }
 
-function differenceOfLists(got: Json[], want: Json[], rtol: number, atol: number, where: string): string | null {
+function differenceOfLists(
+  got: Json[],
+  want: Json[],
+  rtol: number,
+  atol: number,
+  where: string,
+): string | null {
   if (got.length !== want.length) return `${where}: ${got.length} entries, expected ${want.length}`;
   for (let i = 0; i < want.length; i++) {
     const why = difference(got[i], want[i], rtol, atol, `${where}[${i}]`);
@@ -87,7 +117,13 @@ function differenceOfLists(got: Json[], want: Json[], rtol: number, atol: number
   return null;
 }
 
-function differenceOfEntries(got: Json, want: [Json, Json][], rtol: number, atol: number, where: string): string | null {
+function differenceOfEntries(
+  got: Json,
+  want: [Json, Json][],
+  rtol: number,
+  atol: number,
+  where: string,
+): string | null {
   for (const [key, value] of want) {
     const v = got instanceof Map ? got.get(key) : got[key];
     const why = difference(v, value, rtol, atol, `${where}.${String(key)}`);

@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { difference, type Program, run } from "./compare.ts";
 
-const programs: Program[] = JSON.parse(readFileSync(new URL("../fixtures/seeds.json", import.meta.url), "utf8"));
+const programs: Program[] = JSON.parse(
+  readFileSync(new URL("../fixtures/seeds.json", import.meta.url), "utf8"),
+);
 
 describe("recorded tutorials", () => {
   for (const p of programs) {
