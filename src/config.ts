@@ -12,7 +12,10 @@ import { Tensor } from "./tensor.ts";
 
 /** The library's version. */
 export const __version__ = "0.1.0";
-export const version: { readonly tstorch: string; readonly torch: string } = { tstorch: __version__, torch: "1.13.1" };
+export const version: { readonly tstorch: string; readonly torch: string } = {
+  tstorch: __version__,
+  torch: "1.13.1",
+};
 
 /** Is `x` a Tensor? */
 export function is_tensor(x: unknown): x is Tensor {
@@ -59,7 +62,9 @@ export function show_config(): string {
   const lines = [
     `tstorch ${__version__}`,
     `  - WebAssembly core: ${core.variant}`,
-    `  - threads: ${t.count} in use, ${t.limit} wanted, ${t.max} possible${t.reason === null ? "" : ` (${t.reason})`}`,
+    `  - threads: ${t.count} in use, ${t.limit} wanted, ${t.max} possible${
+      t.reason === null ? "" : ` (${t.reason})`
+    }`,
     `  - heap: ${mib(core.byteLength)} of at most ${mib(core.maxByteLength)}`,
     `  - soft limit for unreferenced tensors: ${mib(softLimit())}`,
   ];
@@ -93,7 +98,9 @@ export function memory_summary(): string {
 
 /** Sets the soft limit on the resident bytes of tensors that only the user may still hold (docs/memory.md). */
 export function set_memory_limit(bytes: number): void {
-  if (!(bytes > 0)) throw new RuntimeError(`set_memory_limit(): expected a positive number of bytes, but got ${bytes}`);
+  if (!(bytes > 0)) {
+    throw new RuntimeError(`set_memory_limit(): expected a positive number of bytes, but got ${bytes}`);
+  }
   setSoftLimit(bytes);
 }
 
@@ -132,13 +139,20 @@ function general(x: number): string {
 
 /** @see https://pytorch.org/docs/stable/type_info.html */
 export function finfo(dtype: DType = get_default_dtype()): FInfo {
-  const f = FLOATS[dtype.name === "complex64" ? "float32" : dtype.name === "complex128" ? "float64" : dtype.name];
-  if (!f) throw new TypeError("torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'");
+  const f =
+    FLOATS[dtype.name === "complex64" ? "float32" : dtype.name === "complex128" ? "float64" : dtype.name];
+  if (!f) {
+    throw new TypeError(
+      "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'",
+    );
+  }
   const [bits, eps, max, tiny, resolution] = f;
   const info = { bits, eps, max, min: -max, tiny, smallest_normal: tiny, resolution, dtype: dtype.name };
   return Object.assign(info, {
     toString: () =>
-      `finfo(resolution=${general(resolution)}, min=${general(-max)}, max=${general(max)}, eps=${general(eps)}, smallest_normal=${general(tiny)}, tiny=${general(tiny)}, dtype=${dtype.name})`,
+      `finfo(resolution=${general(resolution)}, min=${general(-max)}, max=${general(max)}, eps=${
+        general(eps)
+      }, smallest_normal=${general(tiny)}, tiny=${general(tiny)}, dtype=${dtype.name})`,
   });
 }
 
@@ -154,12 +168,20 @@ export interface IInfo {
 /** @see https://pytorch.org/docs/stable/type_info.html */
 export function iinfo(dtype: DType): IInfo {
   if (dtype.kind !== Kind.int) {
-    throw new TypeError("torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'");
+    throw new TypeError(
+      "torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'",
+    );
   }
   const bits = dtype.itemsize * 8;
   const unsigned = !dtype.is_signed;
   const wide = dtype.itemsize === 8;
   const max = wide ? 2n ** 63n - 1n : unsigned ? 2 ** bits - 1 : 2 ** (bits - 1) - 1;
   const min = wide ? -(2n ** 63n) : unsigned ? 0 : -(2 ** (bits - 1));
-  return { bits, max, min, dtype: dtype.name, toString: () => `iinfo(min=${general(Number(min))}, max=${general(Number(max))}, dtype=${dtype.name})` };
+  return {
+    bits,
+    max,
+    min,
+    dtype: dtype.name,
+    toString: () => `iinfo(min=${general(Number(min))}, max=${general(Number(max))}, dtype=${dtype.name})`,
+  };
 }

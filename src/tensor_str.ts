@@ -56,7 +56,9 @@ export function set_printoptions(
 }
 
 function pick(o: Record<string, unknown>): PrintOptionsInput {
-  return Object.fromEntries(Object.entries(o).filter(([, v]) => v !== undefined && v !== null)) as PrintOptionsInput;
+  return Object.fromEntries(
+    Object.entries(o).filter(([, v]) => v !== undefined && v !== null),
+  ) as PrintOptionsInput;
 }
 
 /** Digits beyond the wanted ones that tell an exact tie from a double next to one. */
@@ -226,7 +228,9 @@ function body(t: Tensor, indent: number, summarize: boolean): string {
   const level = (d: number, base: number, pad: number): string => {
     const left = rank - d;
     if (left === 1) return vector(base, t.sizes[d]!, pad);
-    const parts = shown(t.sizes[d]!, summarize).map((i) => (i < 0 ? "..." : level(d + 1, base + i * steps[d]!, pad + 1)));
+    const parts = shown(t.sizes[d]!, summarize).map((
+      i,
+    ) => (i < 0 ? "..." : level(d + 1, base + i * steps[d]!, pad + 1)));
     return `[${parts.join(`,${"\n".repeat(left - 1)}${" ".repeat(pad + 1)}`)}]`;
   };
   if (rank === 0) return f.format(at(0));
@@ -249,7 +253,8 @@ export function tensorText(tensor: Tensor, name = "tensor"): string {
   const indent = prefix.length;
   const d = t.dtype;
   const defaults = d === get_default_dtype() || d === int64 || d === bool ||
-    (d.kind === Kind.complex && d.name === (get_default_dtype().name === "float64" ? "complex128" : "complex64"));
+    (d.kind === Kind.complex &&
+      d.name === (get_default_dtype().name === "float64" ? "complex128" : "complex64"));
   const device = t.device;
   if (device.type !== "cpu") suffixes.push(`device='${device}'`);
   let text: string;

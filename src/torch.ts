@@ -80,6 +80,7 @@ export { load, save, save_to_bytes } from "./serialization.ts";
 export { set_printoptions } from "./tensor_str.ts";
 export { deepcopy } from "./utils/copy.ts";
 export {
+  __version__,
   finfo,
   get_num_interop_threads,
   get_num_threads,
@@ -97,5 +98,4 @@ export {
   set_num_threads,
   show_config,
   version,
-  __version__,
 } from "./config.ts";

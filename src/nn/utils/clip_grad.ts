@@ -38,7 +38,7 @@ const CLIP_NORM = signature<{ parameters: Parameters; max_norm: number } & ClipO
  */
 export function clip_grad_norm_(
   parameters: Parameters,
-  max_norm: number,
+  max_norm: number | ClipOptions & { max_norm: number },
   norm_type?: number | ClipOptions,
   error_if_nonfinite?: boolean | ClipOptions,
 ): Tensor;
