@@ -33,7 +33,7 @@ export class RunningWorker {
       { cwd: folder, stdio: ["ignore", "pipe", "pipe", "pipe"] },
     );
     let output = "";
-    let worker: RunningWorker | undefined;
+    let worker: RunningWorker | undefined = undefined;
     const hear = (data: unknown): void => {
       output += String(data);
       if (worker !== undefined) worker.#output = output;
