@@ -130,9 +130,8 @@ typedef struct {
 static void walk_to(const tc_reduce_args *a, walk *w, int64_t position) {
   w->offset = 0;
   for (int64_t d = 0; d < a->nreduce; d++) {
-    int64_t size = at_least(a->red_shape[d], 1);  // an empty space has no place to walk to
-    w->index[d] = position % size;
-    position /= size;
+    w->index[d] = position % a->red_shape[d];
+    position /= a->red_shape[d];
     w->offset += w->index[d] * a->red_in[d];
   }
 }
@@ -270,7 +269,8 @@ static tile_place place_tile(const job *j, int64_t tile) {
 
 static void fold_tile(const job *j, tile_place t, int64_t begin, int64_t end, tc_partial *s) {
   for (int64_t c = 0; c < j->padded; c++) j->fold->start(&s[c]);
-  const char *in = TC_PTR(const char, j->a->in) + t.in * j->in_size;
+  const char *in = TC_PTR(const char, j->a->in + (uint64_t)(t.in * j->in_size));
+  if (begin == end) return;
   if (j->by_columns) {
     fold_columns(j, in, t.n, begin, end, s);
   } else {

@@ -5,6 +5,7 @@
 #define M_ELEMENT int64_t
 #define L 2
 #define SPLAT v_set_f64
+#define CONSTANT v_const_f64
 #define FIELD f
 #define FLOATS
 #define COMPENSATED

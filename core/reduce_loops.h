@@ -1,14 +1,26 @@
-// The reduction kernels for one dtype. The including file defines E, T, M, L (element, vector, mask, lanes), SPLAT,
-// FIELD (f or i: the field of tc_partial's value), FLOATS for the float types, and TABLE.
+// The reduction kernels for one dtype. The including file defines E, T, M, L (element, vector, mask, lanes), SPLAT
+// and CONSTANT (its splats), FIELD (f or i: the field of tc_partial's value), FLOATS for the float types, and TABLE.
 // No include guard: this is a template.
 #include "reduce.h"
 #include "vmath.h"
 
-#define K(c) SPLAT((E)(c))
+#define K(c) CONSTANT((E)(c))
 
-// Additions into one lane before it is widened: few enough that the float32 rounding errors within such a block stay
-// below those of the final rounding of any sum that is not all cancellation.
-enum { RUN = 64, WIDE = 4 };
+// Integers wrap.
+#ifdef FLOATS
+#define ADD(a, b) ((a) + (b))
+#define MUL(a, b) ((a) * (b))
+#else
+#define ADD(a, b) ((int64_t)((uint64_t)(a) + (uint64_t)(b)))
+#define MUL(a, b) ((int64_t)((uint64_t)(a) * (uint64_t)(b)))
+#endif
+
+// float32 sums cascade: RUN additions into one lane, RUNS of those into the next, then float64. So few roundings of
+// partial sums add up even where all go the same way.
+enum { RUN = 16, RUNS = 8, WIDE = 4 };
+
+// Rows that the other kernels take at a time.
+enum { TALL = 64 };
 
 // Adds to a running total: float64 sums keep what rounding loses (Neumaier 1974).
 TC_INLINE void total_add(tc_partial *s, E x) {
@@ -19,7 +31,7 @@ TC_INLINE void total_add(tc_partial *s, E x) {
   // Infinities would leave a NaN here.
   s->w += lost == lost ? lost : 0;
 #else
-  s->v.FIELD += x;
+  s->v.FIELD = ADD(s->v.FIELD, x);
 #endif
 }
 
@@ -31,42 +43,51 @@ static void merge_sum(tc_partial *s, int64_t s_count, const tc_partial *t, int64
   total_add(s, t->v.f);
   s->w += t->w;
 #else
-  s->v.FIELD += t->v.FIELD;
+  s->v.FIELD = ADD(s->v.FIELD, t->v.FIELD);
 #endif
 }
 
 #define SUM_KERNELS(name, mapped)                                                                            \
   TC_INLINE T map_##name(T x) { return (mapped); }                                                           \
+  /* s[0 .. width * L) <- the sums of up to RUN * RUNS rows. */                                              \
+  TC_INLINE void cascade_##name(T *sum, const E *x, int64_t stride, int64_t rows, int width) {               \
+    for (int v = 0; v < width; v++) sum[v] = K(0);                                                           \
+    for (int64_t r = 0; r < rows; r += RUN) {                                                                \
+      T acc[WIDE] = {K(0), K(0), K(0), K(0)};                                                                \
+      int64_t m = rows - r < RUN ? rows - r : RUN;                                                           \
+      for (int64_t k = 0; k < m; k++, x += stride) {                                                         \
+        for (int v = 0; v < width; v++) acc[v] += map_##name(v_load(x + v * L));                             \
+      }                                                                                                      \
+      for (int v = 0; v < width; v++) sum[v] += acc[v];                                                      \
+    }                                                                                                        \
+  }                                                                                                          \
   static void line_##name(tc_partial *s, const void *data, int64_t n, int64_t at, int64_t seen, double p) {  \
     (void)at, (void)seen, (void)p;                                                                           \
     const E *x = data;                                                                                       \
     for (; n >= WIDE * L;) {                                                                                 \
-      T acc[WIDE] = {K(0), K(0), K(0), K(0)};                                                                \
-      int64_t steps = n / (WIDE * L) < RUN ? n / (WIDE * L) : RUN;                                           \
-      for (int64_t k = 0; k < steps; k++, x += WIDE * L) {                                                   \
-        for (int v = 0; v < WIDE; v++) acc[v] += map_##name(v_load(x + v * L));                              \
-      }                                                                                                      \
+      T sum[WIDE];                                                                                           \
+      int64_t steps = n / (WIDE * L) < RUN * RUNS ? n / (WIDE * L) : RUN * RUNS;                             \
+      cascade_##name(sum, x, WIDE * L, steps, WIDE);                                                         \
+      x += steps * WIDE * L;                                                                                 \
       n -= steps * WIDE * L;                                                                                 \
-      T sum = (acc[0] + acc[1]) + (acc[2] + acc[3]);                                                         \
-      for (int l = 0; l < L; l++) total_add(s, sum[l]);                                                      \
+      T all = (sum[0] + sum[1]) + (sum[2] + sum[3]);                                                         \
+      for (int l = 0; l < L; l++) total_add(s, all[l]);                                                      \
     }                                                                                                        \
     for (int64_t i = 0; i < n; i++) total_add(s, map_##name(SPLAT(x[i]))[0]);                                \
   }                                                                                                          \
   TC_INLINE void group_##name(tc_partial *s, const E *x, int64_t stride, int64_t rows, int width) {          \
-    T acc[WIDE] = {K(0), K(0), K(0), K(0)};                                                                  \
-    for (int64_t r = 0; r < rows; r++, x += stride) {                                                        \
-      for (int v = 0; v < width; v++) acc[v] += map_##name(v_load(x + v * L));                               \
-    }                                                                                                        \
+    T sum[WIDE];                                                                                             \
+    cascade_##name(sum, x, stride, rows, width);                                                             \
     for (int v = 0; v < width; v++) {                                                                        \
-      for (int l = 0; l < L; l++) total_add(&s[v * L + l], acc[v][l]);                                       \
+      for (int l = 0; l < L; l++) total_add(&s[v * L + l], sum[v][l]);                                       \
     }                                                                                                        \
   }                                                                                                          \
   static void rows_##name(tc_partial *s, const void *data, int64_t stride, int64_t rows, int64_t columns,    \
                           int64_t at, int64_t seen) {                                                        \
     (void)at, (void)seen;                                                                                    \
-    for (int64_t r = 0; r < rows; r += RUN) {                                                                \
+    for (int64_t r = 0; r < rows; r += RUN * RUNS) {                                                         \
       const E *x = (const E *)data + r * stride;                                                             \
-      int64_t m = rows - r < RUN ? rows - r : RUN, c = 0;                                                    \
+      int64_t m = rows - r < RUN * RUNS ? rows - r : RUN * RUNS, c = 0;                                      \
       for (; c + WIDE * L <= columns; c += WIDE * L) group_##name(s + c, x + c, stride, m, WIDE);            \
       for (; c < columns; c += L) group_##name(s + c, x + c, stride, m, 1);                                  \
     }                                                                                                        \
@@ -98,7 +119,7 @@ static void line_sumpow(tc_partial *s, const void *data, int64_t n, int64_t at, 
 static void start_prod(tc_partial *s) { *s = (tc_partial){.v.FIELD = 1}; }
 static void merge_prod(tc_partial *s, int64_t s_count, const tc_partial *t, int64_t t_count) {
   (void)s_count, (void)t_count;
-  s->v.FIELD *= t->v.FIELD;
+  s->v.FIELD = MUL(s->v.FIELD, t->v.FIELD);
 }
 static void line_prod(tc_partial *s, const void *data, int64_t n, int64_t at, int64_t seen, double p) {
   (void)at, (void)seen, (void)p;
@@ -106,11 +127,11 @@ static void line_prod(tc_partial *s, const void *data, int64_t n, int64_t at, in
   __typeof__(s->v.FIELD) even = s->v.FIELD, odd = 1;
   int64_t i = 0;
   for (; i + 2 <= n; i += 2) {
-    even *= x[i];
-    odd *= x[i + 1];
+    even = MUL(even, x[i]);
+    odd = MUL(odd, x[i + 1]);
   }
-  if (i < n) even *= x[i];
-  s->v.FIELD = even * odd;
+  if (i < n) even = MUL(even, x[i]);
+  s->v.FIELD = MUL(even, odd);
 }
 
 // Extremes. better(a, b): a replaces b; a NaN replaces anything but an earlier NaN.
@@ -187,9 +208,9 @@ static void line_prod(tc_partial *s, const void *data, int64_t n, int64_t at, in
   static void rows_##name(tc_partial *s, const void *data, int64_t stride, int64_t rows, int64_t columns,    \
                           int64_t at, int64_t seen) {                                                        \
     (void)seen;                                                                                              \
-    for (int64_t r = 0; r < rows; r += RUN) {                                                                \
+    for (int64_t r = 0; r < rows; r += TALL) {                                                               \
       const E *x = (const E *)data + r * stride;                                                             \
-      int64_t m = rows - r < RUN ? rows - r : RUN, c = 0;                                                    \
+      int64_t m = rows - r < TALL ? rows - r : TALL, c = 0;                                                  \
       for (; c + 2 * L <= columns; c += 2 * L) group_##name(s + c, x + c, stride, m, at + r, 2);             \
       for (; c < columns; c += L) group_##name(s + c, x + c, stride, m, at + r, 1);                          \
     }                                                                                                        \
@@ -269,7 +290,7 @@ static void merge_var(tc_partial *s, int64_t s_count, const tc_partial *t, int64
 }
 static void line_var(tc_partial *s, const void *data, int64_t n, int64_t at, int64_t seen, double p) {
   (void)at, (void)p;
-  enum { BLOCK = RUN * WIDE * L };
+  enum { BLOCK = TALL * WIDE * L };
   const E *x = data;
   for (; n > 0; x += BLOCK, n -= BLOCK, seen += BLOCK) {
     int64_t m = n < BLOCK ? n : BLOCK;
@@ -318,9 +339,9 @@ TC_INLINE void group_var(tc_partial *s, const E *x, int64_t stride, int64_t rows
 static void rows_var(tc_partial *s, const void *data, int64_t stride, int64_t rows, int64_t columns, int64_t at,
                      int64_t seen) {
   (void)at;
-  for (int64_t r = 0; r < rows; r += RUN) {
+  for (int64_t r = 0; r < rows; r += TALL) {
     const E *x = (const E *)data + r * stride;
-    int64_t m = rows - r < RUN ? rows - r : RUN, c = 0;
+    int64_t m = rows - r < TALL ? rows - r : TALL, c = 0;
     for (; c + WIDE * L <= columns; c += WIDE * L) group_var(s + c, x + c, stride, m, seen + r, WIDE);
     for (; c < columns; c += L) group_var(s + c, x + c, stride, m, seen + r, 1);
   }
@@ -341,7 +362,7 @@ static void merge_logsumexp(tc_partial *s, int64_t s_count, const tc_partial *t,
 }
 static void line_logsumexp(tc_partial *s, const void *data, int64_t n, int64_t at, int64_t seen, double p) {
   (void)at, (void)seen, (void)p;
-  enum { BLOCK = RUN * WIDE * L };
+  enum { BLOCK = TALL * WIDE * L };
   const E *x = data;
   for (; n > 0; x += BLOCK, n -= BLOCK) {
     int64_t m = n < BLOCK ? n : BLOCK, i = 0;
