@@ -8,13 +8,7 @@
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import process from "node:process";
-import {
-  commandOf,
-  type Engine,
-  median,
-  option,
-  runLines,
-} from "./programs/start.ts";
+import { commandOf, type Engine, median, option, runLines } from "./programs/start.ts";
 
 const filter = option("filter", ""),
   rounds = Number(option("rounds", "3")),
@@ -25,9 +19,7 @@ const engines: Engine[] = [
 ];
 const commands = new Map<Engine, string[]>();
 for (const engine of engines) {
-  const program = engine === "torch"
-    ? "bench/torch/workloads.py"
-    : "bench/run.ts";
+  const program = engine === "torch" ? "bench/torch/workloads.py" : "bench/run.ts";
   commands.set(
     engine,
     await commandOf(engine, program, option("python", "/usr/bin/python3")),
@@ -42,9 +34,7 @@ for (const threads of option("threads", "1,2").split(",").map(Number)) {
       process.stderr.write(
         `${threads} threads, round ${round} of ${rounds}: ${engine}\n`,
       );
-      const args = engine === "torch"
-        ? [filter]
-        : [`--filter=${filter}`, `--threads=${threads}`];
+      const args = engine === "torch" ? [filter] : [`--filter=${filter}`, `--threads=${threads}`];
       for (
         const { name, ms } of await runLines(commands.get(engine)!, args, {
           threads,
@@ -66,15 +56,12 @@ for (const threads of option("threads", "1,2").split(",").map(Number)) {
       columns.map((c) => c.padStart(12)).join(""),
   );
   for (const [name, row] of times) {
-    const of = (engine: Engine): number =>
-      row.has(engine) ? median(row.get(engine)!) : NaN;
+    const of = (engine: Engine): number => row.has(engine) ? median(row.get(engine)!) : NaN;
     const show = (x: number, digits: number): string =>
       (Number.isNaN(x) ? "-" : x.toFixed(digits)).padStart(12);
     console.log(
       name.padEnd(37) + show(of("torch"), 5) +
-        ours.map((engine) =>
-          show(of(engine), 5) + show(of("torch") / of(engine), 2)
-        ).join(""),
+        ours.map((engine) => show(of(engine), 5) + show(of("torch") / of(engine), 2)).join(""),
     );
     results.push({
       name,

@@ -8,8 +8,7 @@ import { commandOf, type Engine, option, runLines } from "./programs/start.ts";
 
 const json = option("json", ""), results: Record<string, unknown>[] = [];
 const engines = option("engines", "deno,node").split(",") as Engine[];
-const megabytes = (bytes: unknown): string =>
-  ((bytes as number) / 1e6).toFixed(1);
+const megabytes = (bytes: unknown): string => ((bytes as number) / 1e6).toFixed(1);
 for (const kind of ["train", "infer"]) {
   const steps = Number(option(kind, kind === "train" ? "20000" : "200000"));
   for (const engine of engines) {
@@ -24,9 +23,9 @@ for (const kind of ["train", "infer"]) {
     ], {
       onLine: ({ step, rss, heap, live }) =>
         console.log(
-          `${String(step).padStart(8)}${megabytes(rss).padStart(10)}${
-            megabytes(heap).padStart(8)
-          }${megabytes(live).padStart(8)}`,
+          `${String(step).padStart(8)}${megabytes(rss).padStart(10)}${megabytes(heap).padStart(8)}${
+            megabytes(live).padStart(8)
+          }`,
         ),
     });
     results.push({ kind, engine, steps, lines });

@@ -5,20 +5,14 @@
 //
 // The losses are PyTorch's too: same seed, same weights, same shuffle.
 
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import process from "node:process";
-import {
-  commandOf,
-  type Engine,
-  median,
-  option,
-  root,
-  runLines,
-} from "./programs/start.ts";
+import { gunzipSync } from "node:zlib";
+import { commandOf, type Engine, median, option, root, runLines } from "./programs/start.ts";
 
-const data = resolve(root, option("data", "../shared/data")),
+const source = resolve(root, option("data", "../shared/data")),
   rounds = Number(option("rounds", "1"));
 const epochs = option("epochs", "1"),
   batch = option("batch", "32"),
@@ -28,6 +22,31 @@ const engines: Engine[] = [
   "torch",
   ...option("engines", "deno,node").split(",") as Engine[],
 ];
+
+/** torchvision reads unpacked files only: both get the same. */
+function unpacked(): string {
+  const out = join(root, "build", "bench", "mnist");
+  for (
+    const name of [
+      "train-images-idx3",
+      "train-labels-idx1",
+      "t10k-images-idx3",
+      "t10k-labels-idx1",
+    ]
+  ) {
+    const file = join("MNIST", "raw", `${name}-ubyte`),
+      plain = join(source, file);
+    mkdirSync(join(out, "MNIST", "raw"), { recursive: true });
+    if (!existsSync(join(out, file))) {
+      writeFileSync(
+        join(out, file),
+        existsSync(plain) ? readFileSync(plain) : gunzipSync(readFileSync(`${plain}.gz`)),
+      );
+    }
+  }
+  return out;
+}
+const data = unpacked();
 
 interface Epoch {
   loss: number;
@@ -41,9 +60,7 @@ const epochsOf = new Map<Engine, Epoch[]>(
 for (let round = 1; round <= rounds; round++) {
   for (const engine of engines) {
     process.stderr.write(`round ${round} of ${rounds}: ${engine}\n`);
-    const program = engine === "torch"
-      ? "bench/torch/mnist_epoch.py"
-      : "bench/programs/mnist_epoch.ts";
+    const program = engine === "torch" ? "bench/torch/mnist_epoch.py" : "bench/programs/mnist_epoch.ts";
     const command = await commandOf(
       engine,
       program,
@@ -90,8 +107,6 @@ if (json !== "") {
   };
   writeFileSync(
     json,
-    `${
-      JSON.stringify({ machine, epochs: Object.fromEntries(epochsOf) }, null, 1)
-    }\n`,
+    `${JSON.stringify({ machine, epochs: Object.fromEntries(epochsOf) }, null, 1)}\n`,
   );
 }

@@ -22,8 +22,7 @@ const kernel = (name: string, prepare: () => () => unknown): void => {
   workloads.push({ name, seconds: KERNEL, prepare });
 };
 const randn = (...size: number[]): Tensor => torch.randn(size);
-const labels = (count: number, classes: number): Tensor =>
-  torch.randint(0, classes, [count]);
+const labels = (count: number, classes: number): Tensor => torch.randint(0, classes, [count]);
 
 for (const n of [64, 128, 256, 512, 1024]) {
   kernel(`matmul_${n}`, () => {

@@ -16,13 +16,17 @@ const binary = (): string => {
 };
 
 export class RunningWorker {
-  readonly url: string;
   readonly #child: ChildProcess;
   #output = "";
+  #port = 0;
 
-  private constructor(child: ChildProcess, port: number) {
+  private constructor(child: ChildProcess) {
     this.#child = child;
-    this.url = `http://127.0.0.1:${port}/`;
+    const hear = (data: unknown): void => {
+      this.#output += String(data);
+    };
+    child.stdout!.on("data", hear);
+    child.stderr!.on("data", hear);
   }
 
   /** Serves a folder that has a config.capnp with one socket named http. */
@@ -32,16 +36,8 @@ export class RunningWorker {
       ["serve", "config.capnp", "--socket-addr=http=127.0.0.1:0", "--control-fd=3"],
       { cwd: folder, stdio: ["ignore", "pipe", "pipe", "pipe"] },
     );
-    let output = "";
-    let worker: RunningWorker | undefined = undefined;
-    const hear = (data: unknown): void => {
-      output += String(data);
-      if (worker !== undefined) worker.#output = output;
-    };
-    child.stdout!.on("data", hear);
-    child.stderr!.on("data", hear);
-    const control = child.stdio[3] as Readable;
-    const port = await new Promise<number>((resolve, reject) => {
+    const worker = new RunningWorker(child), control = child.stdio[3] as Readable;
+    worker.#port = await new Promise<number>((resolve, reject) => {
       let text = "";
       control.on("data", (data) => {
         text += String(data);
@@ -51,11 +47,13 @@ export class RunningWorker {
         }
       });
       child.on("error", reject);
-      child.on("exit", (code) => reject(new Error(`workerd ended with ${code}:\n${output}`)));
+      child.on("exit", (code) => reject(new Error(`workerd ended with ${code}:\n${worker.output}`)));
     });
-    worker = new RunningWorker(child, port);
-    worker.#output = output;
     return worker;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}/`;
   }
 
   /** What it has printed: nothing, if all is well. */

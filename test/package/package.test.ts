@@ -23,7 +23,12 @@ const installed = join(user, "node_modules", "tstorch");
 
 const env = { ...process.env, NO_COLOR: "1", NODE_OPTIONS: "" };
 const run = (program: string, args: string[], cwd: string): string =>
-  execFileSync(program, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  execFileSync(program, args, {
+    cwd,
+    env,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 /** What a program of the user's prints. */
 function node(source: string, ...flags: string[]): string {
   writeFileSync(join(user, "program.mjs"), source);
@@ -34,14 +39,33 @@ let tarball = "";
 beforeAll(() => {
   run(
     join(root, "node_modules", ".bin", "deno"),
-    ["run", "-A", join(root, "scripts", "build_npm.ts"), `--out=${join(stage, "dist")}`],
+    [
+      "run",
+      "-A",
+      join(root, "scripts", "build_npm.ts"),
+      `--out=${join(stage, "dist")}`,
+    ],
     root,
   );
-  for (const file of ["package.json", "README.md", "LICENSE"]) cpSync(join(root, file), join(stage, file));
-  const [packed] = JSON.parse(run("npm", ["pack", "--json"], stage)) as [{ filename: string }];
+  for (const file of ["package.json", "README.md", "LICENSE"]) {
+    cpSync(join(root, file), join(stage, file));
+  }
+  const [packed] = JSON.parse(run("npm", ["pack", "--json"], stage)) as [
+    { filename: string },
+  ];
   tarball = join(stage, packed.filename);
-  writeFileSync(join(user, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }));
-  run("npm", ["install", tarball, "--omit=optional", "--no-audit", "--no-fund", "--prefer-offline"], user);
+  writeFileSync(
+    join(user, "package.json"),
+    JSON.stringify({ name: "user", private: true, type: "module" }),
+  );
+  run("npm", [
+    "install",
+    tarball,
+    "--omit=optional",
+    "--no-audit",
+    "--no-fund",
+    "--prefer-offline",
+  ], user);
 }, 180_000);
 afterAll(() => {
   rmSync(user, { recursive: true, force: true });
@@ -101,7 +125,8 @@ describe("the npm package in an empty folder", () => {
       torch.init(new WebAssembly.Module(readFileSync(file)));
       console.log(String(torch.ones(2).add(1)), torch.get_num_threads());
     `;
-    const expected = "tstorch has not been started: call init(module) of tstorch/edge before anything else\n" +
+    const expected =
+      "tstorch has not been started: call init(module) of tstorch/edge before anything else\n" +
       "tensor([2., 2.]) 1\n";
     expect(node(program("tstorch/edge"))).toBe(expected);
     expect(node(program("tstorch"), "--conditions=workerd")).toBe(expected);
@@ -137,10 +162,17 @@ describe("the npm package in an empty folder", () => {
       "--skipLibCheck",
       "false",
     ];
-    const lib = ["--lib", "es2024,esnext.disposable,esnext.collection,esnext.iterator,dom,dom.iterable"];
+    const lib = [
+      "--lib",
+      "es2024,esnext.disposable,esnext.collection,esnext.iterator,dom,dom.iterable",
+    ];
     let output = "";
     try {
-      output = run("node", [tsc, ...args, ...lib, "--types", "", "typed.ts"], user);
+      output = run(
+        "node",
+        [tsc, ...args, ...lib, "--types", "", "typed.ts"],
+        user,
+      );
     } catch (error) {
       output = (error as { stdout: string }).stdout;
     }
@@ -148,9 +180,9 @@ describe("the npm package in an empty folder", () => {
   });
 
   it("holds what is needed, and no more", () => {
-    const files = run("tar", ["tzf", tarball], stage).trim().split("\n").map((file) =>
-      file.replace("package/", "")
-    );
+    const files = run("tar", ["tzf", tarball], stage).trim().split("\n").map((
+      file,
+    ) => file.replace("package/", ""));
     for (const file of files) {
       expect(file).toMatch(
         /^(dist\/(src|wasm|ffi)\/.*\.(js|d\.ts|wasm|so|json)|README\.md|LICENSE|package\.json)$/,
@@ -161,7 +193,9 @@ describe("the npm package in an empty folder", () => {
       expect(files).toContain(`dist/wasm/embedded/${variant}.js`);
     }
     expect(existsSync(join(user, "node_modules", "koffi"))).toBe(false);
-    const manifest = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
+    const manifest = JSON.parse(
+      readFileSync(join(installed, "package.json"), "utf8"),
+    );
     expect(manifest.dependencies).toBeUndefined();
     for (const script of ["preinstall", "install", "postinstall"]) {
       expect(manifest.scripts[script]).toBeUndefined();
@@ -172,23 +206,35 @@ describe("the npm package in an empty folder", () => {
 
 describe("scripts/check_exports.ts", () => {
   const deno = { ".": "./src/mod.ts" };
-  const npm = { ".": { types: "./dist/src/mod.d.ts", default: "./dist/src/mod.js" } };
+  const npm = {
+    ".": { types: "./dist/src/mod.d.ts", default: "./dist/src/mod.js" },
+  };
   const all = (): boolean => true;
 
   it("is content with equal entries", () => {
     expect(exportProblems(deno, npm, all, true)).toEqual([]);
   });
   it("finds an entry that only one side has", () => {
-    expect(exportProblems({ ...deno, "./x": "./src/x.ts" }, npm, all, false)).toEqual([
-      'package.json: "./x" should be ./dist/src/x.js, but is undefined',
-      'package.json: the types of "./x" should be ./dist/src/x.d.ts, but are undefined',
+    expect(exportProblems({ ...deno, "./x": "./src/x.ts" }, npm, all, false))
+      .toEqual([
+        'package.json: "./x" should be ./dist/src/x.js, but is undefined',
+        'package.json: the types of "./x" should be ./dist/src/x.d.ts, but are undefined',
+      ]);
+    expect(exportProblems({}, npm, all, false)).toEqual([
+      'package.json exports ".", deno.json does not',
     ]);
-    expect(exportProblems({}, npm, all, false)).toEqual(['package.json exports ".", deno.json does not']);
   });
   it("finds an entry that is another file, or none", () => {
-    expect(exportProblems({ ".": "./src/edge.ts" }, npm, all, false).length).toBe(2);
-    expect(exportProblems(deno, npm, (path) => !path.startsWith("./dist"), true).length).toBe(2);
-    expect(exportProblems(deno, npm, (path) => !path.startsWith("./src"), false).length).toBe(3);
+    expect(exportProblems({ ".": "./src/edge.ts" }, npm, all, false).length)
+      .toBe(2);
+    expect(
+      exportProblems(deno, npm, (path) => !path.startsWith("./dist"), true)
+        .length,
+    ).toBe(2);
+    expect(
+      exportProblems(deno, npm, (path) => !path.startsWith("./src"), false)
+        .length,
+    ).toBe(3);
   });
   it("finds a condition without types", () => {
     const entry = { ...npm["."], workerd: "./dist/src/edge.js" };
