@@ -18,13 +18,15 @@ typedef struct {
 } tc_pool_args;
 
 // Windows as PyTorch clips them: those that start past the padded input do not occur (out_size says so), padding never
-// wins, the first of equal values wins, NaN wins over numbers (the last NaN of the window). indices may be 0.
+// wins, the first of equal values wins, NaN wins over numbers (the last NaN of the window). indices may be 0. A dilated
+// window can lie in the padding altogether: its maximum is the dtype's lowest value, its index -1.
 TC_EXPORT(tc_max_pool) int32_t tc_max_pool(const tc_pool_args *a);
 
-// x = 0, then x[indices] += y. The gradient of tc_max_pool and tc_adaptive_max_pool; kernel, stride, padding and
+// x = 0, then x[indices] += y (-1 is skipped). The gradient of tc_max_pool and tc_adaptive_max_pool; kernel, stride, padding and
 // dilation are not read.
 TC_EXPORT(tc_max_pool_backward) int32_t tc_max_pool_backward(const tc_pool_args *a);
 
+// dilation must be 1.
 TC_EXPORT(tc_avg_pool) int32_t tc_avg_pool(const tc_pool_args *a);
 TC_EXPORT(tc_avg_pool_backward) int32_t tc_avg_pool_backward(const tc_pool_args *a);
 
