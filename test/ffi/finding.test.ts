@@ -121,6 +121,37 @@ describe.skipIf(!hasProgram("g++")).each([["Deno", inDeno], ["Node", inNode]] as
   },
 );
 
+describe.skipIf(!hasProgram("g++"))("torch.cuda", () => {
+  const says = (variables: Record<string, string>) =>
+    run(deno, ["run", ...ALLOWED, join(root, "test", "ffi", "print_why.ts")], variables);
+
+  it("says why there is no CUDA, and everything else goes on", () => {
+    expect(says({ TSTORCH_CUDA_LIB: "0" })).toBe(
+      "false 0 the environment variable TSTORCH_CUDA_LIB is 0\n" +
+        "RuntimeError: CUDA is not available: the environment variable TSTORCH_CUDA_LIB is 0",
+    );
+  });
+
+  it.each([
+    ["a kernel that has another struct", "kernel tc_copy 8 0\\n", "tc_copy"],
+    ["a kernel that nobody knows", "kernel tc_fly 8 0\\n", "tc_fly"],
+    ["elementwise operators in another order", "op add\\nop copy\\n", "add"],
+  ])("refuses a library with %s", (_, list, name) => {
+    const path = compileC(`#include <cstring>
+      struct Text { long long capacity, length; };
+      extern "C" int tc_abi_version(const void *) { return 1; }
+      extern "C" int tc_copy_h2d(const void *, const void *) { return 6; }
+      extern "C" int tc_copy_d2h(const void *, void *) { return 6; }
+      extern "C" int tc_last_error(Text *a, void *) { a->length = 0; return 0; }
+      extern "C" int tc_kernel_list(Text *a, char *to) { a->length = strlen(strcpy(to, "${list}")); return 0; }
+      extern "C" int tc_library_info(long long *a) { a[0] = 0; a[1] = a[2] = 13000; a[3] = 1; return 0; }`);
+    const reason = `${path} was built from other sources (${name} differs): build it again`;
+    expect(says({ TSTORCH_CUDA_LIB: path })).toBe(
+      `false 0 ${reason}\nRuntimeError: CUDA is not available: ${reason}`,
+    );
+  });
+});
+
 describe.skipIf(!hasProgram("clang-19"))("the C core is no device library", () => {
   it("is refused", async () => {
     const core = await coreLibrary();
