@@ -6,14 +6,13 @@
 import type { Backend } from "../base/backend.ts";
 import { float32, float64 } from "../base/dtype.ts";
 import { internal } from "../base/scope.ts";
-import { allocate, clock } from "../base/storage.ts";
-import { addressOf, begin, kernel } from "../dispatch/launch.ts";
+import { begin, kernel } from "../dispatch/launch.ts";
 import * as aten from "../ops/mod.ts";
 import type { Tensor } from "../tensor.ts";
+import { Table } from "../utils/tensor_list.ts";
 import { SLOT, STRUCTS } from "../_gen/kernels.ts";
 
 const OPTIM_STEP = kernel("tc_optim_step");
-const HIGH = 4294967296;
 
 /** The algorithms, by their numbers in the kernel. */
 export const Algorithm = {
@@ -99,39 +98,29 @@ function prepare(row: Row, restore: [Tensor, Tensor][]): Row {
 }
 
 const AT = SLOT.tc_optim_tensor;
-const ROW_SLOTS = STRUCTS.tc_optim_tensor.slots;
 
 function launch(backend: Backend, algorithm: Algorithm, hyper: Hyperparameters, rows: readonly Row[]): void {
-  clock.tick++; // from here on nothing that an address was taken of may be evicted
-  const bytes = new Uint8Array(rows.length * ROW_SLOTS * 8);
-  const words = new Int32Array(bytes.buffer), doubles = new Float64Array(bytes.buffer);
-  const integer = (slot: number, value: number): void => {
-    words[slot * 2] = value;
-    words[slot * 2 + 1] = Math.floor(value / HIGH);
-  };
+  const table = new Table(rows.length, STRUCTS.tc_optim_tensor.slots);
   rows.forEach((row, i) => {
-    const base = i * ROW_SLOTS;
-    integer(base + AT.param, addressOf(row.param));
-    integer(base + AT.grad, addressOf(row.grad));
-    integer(base + AT.s1, row.s1 ? addressOf(row.s1) : 0);
-    integer(base + AT.s2, row.s2 ? addressOf(row.s2) : 0);
-    integer(base + AT.s3, row.s3 ? addressOf(row.s3) : 0);
-    integer(base + AT.n, row.param.count);
-    integer(base + AT.dtype, row.param.dtype.code);
-    integer(base + AT.first, row.first ? 1 : 0);
-    doubles[base + AT.step] = row.step ?? 0;
-    doubles[base + AT.c1] = row.c1 ?? 0;
-    doubles[base + AT.c2] = row.c2 ?? 0;
-    doubles[base + AT.c3] = row.c3 ?? 0;
+    table.address(i, AT.param, row.param);
+    table.address(i, AT.grad, row.grad);
+    table.address(i, AT.s1, row.s1);
+    table.address(i, AT.s2, row.s2);
+    table.address(i, AT.s3, row.s3);
+    table.integer(i, AT.n, row.param.count);
+    table.integer(i, AT.dtype, row.param.dtype.code);
+    table.integer(i, AT.first, row.first ? 1 : 0);
+    table.real(i, AT.step, row.step ?? 0);
+    table.real(i, AT.c1, row.c1 ?? 0);
+    table.real(i, AT.c2, row.c2 ?? 0);
+    table.real(i, AT.c3, row.c3 ?? 0);
   });
-  const table = allocate(backend, bytes.length);
-  const address = table.resident();
-  backend.write(address, bytes);
+  const uploaded = table.upload(backend);
   const args = begin(OPTIM_STEP, backend);
   const at = SLOT.tc_optim_args;
   const flag = (x: number | boolean | undefined): number => x ? 1 : 0;
   const real = (x: number | boolean | undefined): number => Number(x ?? 0);
-  args.at(at.op).i(algorithm).i(rows.length).i(address);
+  args.at(at.op).i(algorithm).i(rows.length).i(uploaded.resident());
   args.at(at.maximize).i(flag(hyper.maximize));
   args.at(at.lr).d(real(hyper.lr)).d(real(hyper.weight_decay)).d(real(hyper.momentum)).d(
     real(hyper.dampening),

@@ -60,7 +60,7 @@ abstract class ModuleSequence extends Module {
   }
 
   *[Symbol.iterator](): Generator<Module> {
-    for (const m of this._modules.values()) if (m !== null) yield m;
+    yield* this._children();
   }
 
   /** The name of the module at `index`. */
@@ -147,7 +147,7 @@ export class Sequential extends ModuleSequence {
 
   override forward(input: Tensor): Tensor {
     let x = input;
-    for (const m of this._modules.values()) x = m!.call(x) as Tensor;
+    for (const m of this._children()) x = m.call(x) as Tensor;
     return x;
   }
 

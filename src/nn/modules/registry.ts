@@ -53,8 +53,8 @@ export abstract class Registry extends Callable {
   /** Names that were registered as None. */
   #nones: Map<string, "parameter" | "module"> | null = null;
   /**
-   * The registration order, kept only once a name like "10" was registered: JavaScript lists such properties first
-   * and by value.
+   * The registration order, kept only where it is not the order of the properties: JavaScript lists names like "10"
+   * first and by value.
    */
   #order: string[] | null = null;
 
@@ -84,10 +84,23 @@ export abstract class Registry extends Callable {
         if (at >= 0) this.#order.splice(at, 1);
         this.#order = [...this.#names().filter((k) => k !== name), name];
       }
-    } else if (/^\d+$/.test(name) && !Object.hasOwn(this, name)) {
+    } else if (
+      isIndex(name) && !Object.hasOwn(this, name) && Object.keys(this).some((k) => this.#precedes(k, name))
+    ) {
       this.#order = [...Object.keys(this), name];
     }
     (this as unknown as Record<string, unknown>)[name] = value;
+  }
+
+  /** Would the member `known`, registered before the one with the index `name`, be listed after it? */
+  #precedes(known: string, name: string): boolean {
+    return isIndex(known) ? Number(known) > Number(name) : this.#isMember(known);
+  }
+
+  #isMember(name: string): boolean {
+    const value = this.#get(name);
+    return isModule(value) || value instanceof Parameter ||
+      (value === null && this.#nones?.has(name) === true);
   }
 
   #none(name: string, kind: "parameter" | "module"): void {
@@ -179,6 +192,16 @@ export abstract class Registry extends Callable {
     for (const k of this.#names()) {
       const v = this.#get(k);
       if (isModule(v) || (v === null && this.#nones?.get(k) === "module")) found.set(k, v);
+    }
+    return found;
+  }
+
+  /** The children in order, without names: what calls them one after the other goes through. */
+  _children(): Module[] {
+    const found: Module[] = [];
+    for (const k of this.#names()) {
+      const v = this.#get(k);
+      if (isModule(v)) found.push(v);
     }
     return found;
   }
@@ -325,6 +348,11 @@ export abstract class Registry extends Callable {
     this.#nones = other.#nones && new Map(other.#nones);
     this.#order = other.#order && [...other.#order];
   }
+}
+
+/** Is this a name that JavaScript takes for an index? */
+function isIndex(name: string): boolean {
+  return /^(0|[1-9]\d*)$/.test(name);
 }
 
 function isModule(value: unknown): value is Module {

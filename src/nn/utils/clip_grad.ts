@@ -10,6 +10,7 @@ import * as aten from "../../ops/mod.ts";
 import { Tensor } from "../../tensor.ts";
 import { floatRepr } from "../../utils/pyrepr.ts";
 import { required, signature } from "../../utils/signature.ts";
+import { clampAll, isUniform, measureAll, scaleAll } from "../../utils/tensor_list.ts";
 
 /** One parameter or several. */
 export type Parameters = Tensor | Iterable<Tensor>;
@@ -46,28 +47,49 @@ export function clip_grad_norm_(...args: unknown[]): Tensor {
   const { parameters, max_norm, norm_type, error_if_nonfinite } = CLIP_NORM(args);
   const grads = gradients(parameters);
   if (grads.length === 0) return aten.tensor(0);
+  const order = Number(norm_type);
   return no_grad(() =>
     internal(() => {
-      const device = grads[0]!.device;
-      const norms = grads.map((g) =>
-        (norm_type === Infinity ? g.abs().max() : g.norm(Number(norm_type))).to(device)
-      );
-      const all = aten.stack(norms);
-      const total = norm_type === Infinity ? all.max() : all.norm(Number(norm_type));
+      const total = totalNorm(grads, order);
       if (error_if_nonfinite && !Number.isFinite(Number(total.item()))) {
         throw new RuntimeError(
           `The total norm of order ${
-            floatRepr(Number(norm_type))
+            floatRepr(order)
           } for gradients from \`parameters\` is non-finite, so it ` +
             "cannot be clipped. To disable this error and scale the gradients by the non-finite norm anyway, set " +
             "`error_if_nonfinite=False`",
         );
       }
-      const scale = total.add(1e-6).reciprocal().mul(Number(max_norm)).clamp_max(1);
-      for (const g of grads) g.mul_(scale.to(g.device));
+      scale(grads, total.add(1e-6).reciprocal().mul(Number(max_norm)).clamp_max(1));
       return total;
     })
   );
+}
+
+/** The norm of all the gradients together. */
+function totalNorm(grads: readonly Tensor[], order: number): Tensor {
+  const { device, dtype } = grads[0]!;
+  const how = order === 1 ? "SUMABS" : order === 2 ? "SUMSQ" : order === Infinity ? "MAXABS" : null;
+  if (how !== null && onCpu(grads)) {
+    const parts = measureAll(how, grads);
+    const whole = parts.reduce((a, b) => order === Infinity ? Math.max(a, b) : a + b, 0);
+    return aten.full([], order === 2 ? Math.sqrt(whole) : whole, { device, dtype });
+  }
+  const norms = grads.map((g) => (order === Infinity ? g.abs().max() : g.norm(order)).to(device));
+  const all = aten.stack(norms);
+  return order === Infinity ? all.max() : all.norm(order);
+}
+
+function scale(grads: readonly Tensor[], by: Tensor): void {
+  if (onCpu(grads)) {
+    const factor = Number(by.item());
+    if (factor !== 1) scaleAll(grads, factor);
+  } else for (const g of grads) g.mul_(by.to(g.device));
+}
+
+/** Can these be worked on all at once, and is reading a number of the result without waiting for a device? */
+function onCpu(tensors: readonly Tensor[]): boolean {
+  return tensors[0]!.device.type === "cpu" && isUniform(tensors);
 }
 
 /** Deprecated: `clip_grad_norm_`. */
@@ -88,6 +110,8 @@ export function clip_grad_value_(parameters: Parameters, clip_value: number | { 
 export function clip_grad_value_(...args: unknown[]): void {
   const { parameters, clip_value } = CLIP_VALUE(args);
   no_grad(() => {
-    for (const g of gradients(parameters)) g.clamp_(-clip_value, clip_value);
+    const grads = gradients(parameters);
+    if (isUniform(grads)) clampAll(grads, Number(clip_value));
+    else for (const g of grads) g.clamp_(-clip_value, clip_value);
   });
 }
