@@ -84,7 +84,7 @@ bool layout(int64_t rs, int64_t cs, int64_t rows, int64_t cols, int *op, int *ld
 
 template <class T>
 __global__ void fill_bias_kernel(T *c, const T *bias, int64_t m, int64_t n, int64_t c_rs, int64_t bias_rs, int64_t bias_cs,
-                                 TC_ARG Space<3> batches) {
+                                 TC_ARG(Space<3>) batches) {
   const int64_t size = batches.count * m * n;
   for (int64_t i = thread_index(); i < size; i += thread_count()) {
     const int64_t col = i % n, row = i / n % m;
@@ -95,7 +95,7 @@ __global__ void fill_bias_kernel(T *c, const T *bias, int64_t m, int64_t n, int6
 }
 
 template <class T>
-__global__ void activate_kernel(T *c, int64_t m, int64_t n, int64_t c_rs, int act, TC_ARG Space<3> batches) {
+__global__ void activate_kernel(T *c, int64_t m, int64_t n, int64_t c_rs, int act, TC_ARG(Space<3>) batches) {
   using C = compute_t<T>;
   const int64_t size = batches.count * m * n;
   for (int64_t i = thread_index(); i < size; i += thread_count()) {

@@ -13,14 +13,14 @@
   type *const name = reinterpret_cast<type *>(tc_dynamic_shared)
 #define TC_UNROLL _Pragma("unroll")
 #define TC_NO_UNROLL _Pragma("unroll 1")
-// A kernel's argument that stays where it is: its address may be taken without a copy for every thread.
-#define TC_ARG const __grid_constant__
+// A kernel's struct argument that stays where it is: no thread copies it.
+#define TC_ARG(T) const __grid_constant__ T
 #define TC_NOINLINE __device__ __noinline__
 #else
 #include "host_shim.h"
 #define TC_UNROLL
 #define TC_NO_UNROLL
-#define TC_ARG const
+#define TC_ARG(T) const T &
 #define TC_NOINLINE __attribute__((noinline))
 #endif
 
@@ -394,13 +394,19 @@ template <class T, class F> TC_FN T reduce_rows(T *shared, T value, F combine) {
   return shared[x];
 }
 
-// How to lay a block over lines of n elements `inner` apart: lanes of neighbouring lines, rows along the line.
+TC_BOTH unsigned power_of_two_from(int64_t n, unsigned most) {
+  unsigned p = 1;
+  while (p < most && p < n) p *= 2;
+  return p;
+}
+
+// How to lay a block over `lines` lines of n elements `inner` apart: lanes of neighbouring lines, rows along the line.
+// Both are powers of two and at most 256 together.
 struct LineBlock {
   unsigned lanes, rows;
-  LineBlock(int64_t n, int64_t inner) : rows(1) {
-    const unsigned most = inner >= 32 ? 8 : 256;
-    while (rows < most && rows < n) rows *= 2;
-    lanes = 256 / rows;
+  LineBlock(int64_t lines, int64_t n, int64_t inner)
+      : lanes(1), rows(power_of_two_from(n, inner >= 32 ? 8 : 256)) {
+    lanes = power_of_two_from(lines, 256 / rows);
   }
 };
 

@@ -6,7 +6,7 @@ namespace {
 
 // The same dtype on both sides: bits move.
 template <class T>
-__global__ void move_kernel(T *out, const T *in, TC_ARG Space<2> space) {
+__global__ void move_kernel(T *out, const T *in, TC_ARG(Space<2>) space) {
   for (int64_t i = thread_index(); i < space.count; i += thread_count()) {
     int64_t at[2];
     space.offsets(i, at);
@@ -20,7 +20,7 @@ constexpr int kTile = 32, kTileRows = 8;
 // that both sides are read and written in whole lines. Further dimensions are in `outer`.
 template <class T>
 __global__ void transpose_kernel(T *out, const T *in, int64_t cols, int64_t rows, int64_t out_row, int64_t in_col,
-                                 TC_ARG Space<2> outer) {
+                                 TC_ARG(Space<2>) outer) {
   __shared__ T tile[kTile][kTile + 1];  // one more than the tile: columns lie in different banks
   const int64_t col_tiles = (cols + kTile - 1) / kTile, row_tiles = (rows + kTile - 1) / kTile;
   const int64_t total = outer.count * col_tiles * row_tiles;
@@ -39,7 +39,7 @@ __global__ void transpose_kernel(T *out, const T *in, int64_t cols, int64_t rows
 
 // C holds every value of the input's dtype exactly.
 template <class C>
-__global__ void convert_kernel(void *out, int out_dtype, const void *in, int in_dtype, TC_ARG Space<2> space) {
+__global__ void convert_kernel(void *out, int out_dtype, const void *in, int in_dtype, TC_ARG(Space<2>) space) {
   for (int64_t i = thread_index(); i < space.count; i += thread_count()) {
     int64_t at[2];
     space.offsets(i, at);

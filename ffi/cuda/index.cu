@@ -74,8 +74,8 @@ TC_FN int64_t checked(int64_t index, const Bounds &b, int64_t position, DeviceEr
 // gather and scatter: the space's dimension 0 is `dim`; strides: out, in or src, index -----------------------------------
 
 template <class T>
-__global__ void gather_kernel(T *out, const T *in, const int64_t *index, int64_t in_step, TC_ARG Space<3> space,
-                              TC_ARG Bounds bounds, DeviceError *error) {
+__global__ void gather_kernel(T *out, const T *in, const int64_t *index, int64_t in_step, TC_ARG(Space<3>) space,
+                              TC_ARG(Bounds) bounds, DeviceError *error) {
   for (int64_t i = thread_index(); i < space.count; i += thread_count()) {
     int64_t at[3];
     space.offsets(i, at);
@@ -86,7 +86,7 @@ __global__ void gather_kernel(T *out, const T *in, const int64_t *index, int64_t
 
 template <class T, bool ADD>
 __global__ void scatter_kernel(T *out, const T *src, T value, const int64_t *index, int64_t out_step,
-                               TC_ARG Space<3> space, TC_ARG Bounds bounds, DeviceError *error) {
+                               TC_ARG(Space<3>) space, TC_ARG(Bounds) bounds, DeviceError *error) {
   for (int64_t i = thread_index(); i < space.count; i += thread_count()) {
     int64_t at[3];
     space.offsets(i, at);
@@ -113,7 +113,7 @@ template <class A> bool line_space(const A *a, int moving, Space<3> *space) {
 struct Rows { int64_t outer, m, inner, outer_stride, row_stride; int index_dtype; };
 
 template <class T>
-__global__ void select_kernel(T *out, const T *in, const void *index, TC_ARG Rows r, TC_ARG Bounds bounds,
+__global__ void select_kernel(T *out, const T *in, const void *index, TC_ARG(Rows) r, TC_ARG(Bounds) bounds,
                               DeviceError *error) {
   const int64_t size = r.outer * r.m * r.inner;
   for (int64_t i = thread_index(); i < size; i += thread_count()) {
@@ -124,7 +124,7 @@ __global__ void select_kernel(T *out, const T *in, const void *index, TC_ARG Row
 }
 
 template <class T>
-__global__ void copy_rows_kernel(T *out, const T *src, T value, const void *index, TC_ARG Rows r, TC_ARG Bounds bounds,
+__global__ void copy_rows_kernel(T *out, const T *src, T value, const void *index, TC_ARG(Rows) r, TC_ARG(Bounds) bounds,
                                  DeviceError *error) {
   const int64_t size = r.outer * r.m * r.inner;
   for (int64_t i = thread_index(); i < size; i += thread_count()) {
@@ -135,8 +135,8 @@ __global__ void copy_rows_kernel(T *out, const T *src, T value, const void *inde
 }
 
 template <class T>
-__global__ void add_rows_kernel(T *out, const T *src, T value, compute_t<T> alpha, const void *index, TC_ARG Rows r,
-                                TC_ARG Bounds bounds, DeviceError *error) {
+__global__ void add_rows_kernel(T *out, const T *src, T value, compute_t<T> alpha, const void *index, TC_ARG(Rows) r,
+                                TC_ARG(Bounds) bounds, DeviceError *error) {
   using C = compute_t<T>;
   const int64_t size = r.outer * r.m * r.inner;
   for (int64_t i = thread_index(); i < size; i += thread_count()) {
@@ -158,8 +158,8 @@ struct Indices {
 using IndexSpace = Space<1 + TC_MAX_INDICES>;  // strides: values, then each index tensor
 
 template <class T, int OP>
-__global__ void index_kernel(T *self, T *values, T value, TC_ARG Indices indices, TC_ARG IndexSpace places,
-                             TC_ARG Space<2> slice, DeviceError *error) {
+__global__ void index_kernel(T *self, T *values, T value, TC_ARG(Indices) indices, TC_ARG(IndexSpace) places,
+                             TC_ARG(Space<2>) slice, DeviceError *error) {
   const int64_t size = places.count * slice.count;
   for (int64_t i = thread_index(); i < size; i += thread_count()) {
     const int64_t p = i / slice.count;
@@ -184,7 +184,7 @@ __global__ void index_kernel(T *self, T *values, T value, TC_ARG Indices indices
 
 // Embedding, one_hot, tri ---------------------------------------------------------------------------------------------------
 
-__global__ void count_rows_kernel(unsigned *counts, const void *index, int index_dtype, int64_t m, TC_ARG Bounds bounds,
+__global__ void count_rows_kernel(unsigned *counts, const void *index, int index_dtype, int64_t m, TC_ARG(Bounds) bounds,
                                   DeviceError *error) {
   for (int64_t i = thread_index(); i < m; i += thread_count()) {
     const int64_t k = checked(load_as<int64_t>(index_dtype, index, i), bounds, i, error);
@@ -194,7 +194,7 @@ __global__ void count_rows_kernel(unsigned *counts, const void *index, int index
 
 template <class T>
 __global__ void embedding_backward_kernel(T *grad_weight, const T *grad, const void *index, int index_dtype, int64_t m,
-                                          int64_t d, int64_t padding, const unsigned *counts, TC_ARG Bounds bounds,
+                                          int64_t d, int64_t padding, const unsigned *counts, TC_ARG(Bounds) bounds,
                                           DeviceError *error) {
   using C = compute_t<T>;
   for (int64_t i = thread_index(); i < m * d; i += thread_count()) {
@@ -206,14 +206,14 @@ __global__ void embedding_backward_kernel(T *grad_weight, const T *grad, const v
   }
 }
 
-__global__ void one_hot_kernel(int64_t *out, const int64_t *in, int64_t n, TC_ARG Bounds bounds, DeviceError *error) {
+__global__ void one_hot_kernel(int64_t *out, const int64_t *in, int64_t n, TC_ARG(Bounds) bounds, DeviceError *error) {
   for (int64_t i = thread_index(); i < n * bounds.size; i += thread_count()) {
     const int64_t row = i / bounds.size, k = checked(in[row], bounds, row, error);
     out[i] = k == i % bounds.size;
   }
 }
 
-template <class T> __global__ void tri_kernel(T *out, const T *in, TC_ARG tc_tri_args a) {
+template <class T> __global__ void tri_kernel(T *out, const T *in, TC_ARG(tc_tri_args) a) {
   const int64_t size = a.batch * a.rows * a.cols;
   for (int64_t i = thread_index(); i < size; i += thread_count()) {
     const int64_t c = i % a.cols, r = i / a.cols % a.rows, b = i / a.cols / a.rows;

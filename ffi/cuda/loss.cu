@@ -62,7 +62,7 @@ __global__ void __launch_bounds__(256) join_kernel(const Sums<compute_t<T>> *par
 }
 
 template <class T>
-__global__ void __launch_bounds__(256) nll_kernel(const T *in, TC_ARG Labels l, int reduction, T *out, T *total_weight,
+__global__ void __launch_bounds__(256) nll_kernel(const T *in, TC_ARG(Labels) l, int reduction, T *out, T *total_weight,
                                                   Sums<compute_t<T>> *partial, DeviceError *error) {
   using C = compute_t<T>;
   __shared__ __align__(16) unsigned char memory[256 * sizeof(Sums<C>)];
@@ -93,7 +93,7 @@ TC_FN compute_t<T> scale_of(const T *grad, const T *total_weight, int reduction,
 }
 
 template <class T>
-__global__ void nll_backward_kernel(const T *grad, const T *total_weight, TC_ARG Labels l, int reduction, T *grad_in,
+__global__ void nll_backward_kernel(const T *grad, const T *total_weight, TC_ARG(Labels) l, int reduction, T *grad_in,
                                     DeviceError *error) {
   using C = compute_t<T>;
   const int64_t size = l.places * l.c;
@@ -111,7 +111,7 @@ template <class C> struct Plus { TC_FN C operator()(C a, C b) const { return a +
 
 // log_softmax, nll and label smoothing in one: lanes are places, rows share a place's classes.
 template <class T>
-__global__ void __launch_bounds__(256) cross_entropy_kernel(const T *in, TC_ARG Labels l, double smoothing, int reduction,
+__global__ void __launch_bounds__(256) cross_entropy_kernel(const T *in, TC_ARG(Labels) l, double smoothing, int reduction,
                                                             T *out, T *total_weight, T *probs,
                                                             Sums<compute_t<T>> *partial, DeviceError *error) {
   using C = compute_t<T>;
@@ -162,7 +162,7 @@ __global__ void __launch_bounds__(256) cross_entropy_kernel(const T *in, TC_ARG 
 
 // grad_in may be probs.
 template <class T>
-__global__ void __launch_bounds__(256) cross_entropy_backward_kernel(const T *grad, const T *total_weight, TC_ARG Labels l,
+__global__ void __launch_bounds__(256) cross_entropy_backward_kernel(const T *grad, const T *total_weight, TC_ARG(Labels) l,
                                                                      double smoothing, int reduction, const T *probs,
                                                                      T *grad_in, DeviceError *error) {
   using C = compute_t<T>;
@@ -256,7 +256,7 @@ TC_EXPORT(tc_cross_entropy) int32_t tc_cross_entropy(const tc_cross_entropy_args
   const Frame f(TC_KERNEL_cross_entropy);
   if (f.status != TC_OK) return f.status;
   const Labels l = labels_of(a);
-  const LineBlock b(l.c, l.inner);
+  const LineBlock b(l.places, l.c, l.inner);
   const bool known = with_floating(a->dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const unsigned blocks = few_blocks(f, l.places, b.lanes);

@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(kThreads) before_kernel(int64_t *counts, int64
 // use(k, i): element i is the k-th that is set.
 template <class Use>
 __global__ void __launch_bounds__(kThreads) each_set_kernel(const void *in, int dtype, int64_t n, const int64_t *before,
-                                                            TC_ARG Use use) {
+                                                            TC_ARG(Use) use) {
   for (int64_t s = blockIdx.x; s * kStretch < n; s += gridDim.x) {
     int64_t done = before[s];
     for (int64_t first = s * kStretch; first < (s + 1) * kStretch; first += kThreads) {

@@ -40,8 +40,8 @@ struct Shape { int64_t m, n, k, a_rs, a_cs, b_rs, b_cs, c_rs, c_cs; };
 // Block (x, y): tile x of C, tiles counted along N first, and y = batch * splits + split. With splits > 1 each block
 // sums its own piece of k into `partial` (splits, batches, m, n), else it finishes into C.
 template <class T, class Acc>
-__global__ void __launch_bounds__(256) matmul_kernel(const T *a, const T *b, T *c, TC_ARG Shape s, TC_ARG Space<3> batches,
-                                                     int64_t first_batch, int splits, Acc *partial, TC_ARG Epilogue<Acc> e) {
+__global__ void __launch_bounds__(256) matmul_kernel(const T *a, const T *b, T *c, TC_ARG(Shape) s, TC_ARG(Space<3>) batches,
+                                                     int64_t first_batch, int splits, Acc *partial, TC_ARG(Epilogue<Acc>) e) {
   __shared__ Acc tile_a[kTileK][kTileM + 1], tile_b[kTileK][kTileN + 1];
   const int64_t batch = first_batch + blockIdx.y / splits;
   const int split = int(blockIdx.y % splits);
@@ -89,7 +89,7 @@ __global__ void __launch_bounds__(256) matmul_kernel(const T *a, const T *b, T *
 }
 
 template <class T, class Acc>
-__global__ void join_splits_kernel(T *c, TC_ARG Shape s, TC_ARG Space<3> batches, int splits, const Acc *partial, TC_ARG Epilogue<Acc> e) {
+__global__ void join_splits_kernel(T *c, TC_ARG(Shape) s, TC_ARG(Space<3>) batches, int splits, const Acc *partial, TC_ARG(Epilogue<Acc>) e) {
   const int64_t size = batches.count * s.m * s.n;
   for (int64_t i = thread_index(); i < size; i += thread_count()) {
     Acc sum = partial[i];

@@ -68,7 +68,7 @@ TC_FN void step_tensor(const Step &s, const tc_optim_tensor &t, const Correction
 
 // Block (x, y): part x of tensor y. CORRECTS: the rule wants the corrections.
 template <template <class> class Rule, bool CORRECTS>
-__global__ void step_kernel(TC_ARG Step s, const tc_optim_tensor *tensors, DeviceError *error) {
+__global__ void step_kernel(TC_ARG(Step) s, const tc_optim_tensor *tensors, DeviceError *error) {
   __shared__ tc_optim_tensor t;
   __shared__ Corrections c;
   if (threadIdx.x == 0) {

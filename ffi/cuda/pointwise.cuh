@@ -95,7 +95,7 @@ template <class F> TC_FN void check_divisor(E y, int64_t i, DeviceError *error) 
 constexpr int kUnroll = 4;  // elements a thread has in flight
 
 template <class F>
-__global__ void contiguous_kernel(typename F::Result *out, TC_ARG Inputs inputs, TC_ARG Params params, int64_t n, DeviceError *error) {
+__global__ void contiguous_kernel(typename F::Result *out, TC_ARG(Inputs) inputs, TC_ARG(Params) params, int64_t n, DeviceError *error) {
   const int64_t block = int64_t(blockDim.x) * kUnroll;
   for (int64_t base = int64_t(blockIdx.x) * block; base < n; base += int64_t(gridDim.x) * block) {
     E x[kUnroll], y[kUnroll], z[kUnroll];
@@ -125,8 +125,8 @@ struct Operand {
 };
 struct Operands { Operand in[3]; };
 
-__global__ void strided_kernel(int op, int nargs, void *out, int out_dtype, TC_ARG Operands operands, TC_ARG Params params,
-                               TC_ARG Space<4> space, DeviceError *error) {
+__global__ void strided_kernel(int op, int nargs, void *out, int out_dtype, TC_ARG(Operands) operands, TC_ARG(Params) params,
+                               TC_ARG(Space<4>) space, DeviceError *error) {
   for (int64_t i = thread_index(); i < space.count; i += thread_count()) {
     int64_t at[4];
     space.offsets(i, at);

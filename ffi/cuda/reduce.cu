@@ -150,8 +150,8 @@ template <class C> TC_NOINLINE void finish(const Target &t, int64_t at, Partial<
 
 // DIRECT: the input is of type C; else it is converted as it is read.
 template <template <class> class Fold, class C, bool DIRECT>
-__global__ void __launch_bounds__(256) reduce_kernel(const void *in, int in_dtype, TC_ARG Space<2> keep, TC_ARG Space<1> reduced,
-                                                     int splits, Partial<C> *partial, C p, TC_ARG Target target) {
+__global__ void __launch_bounds__(256) reduce_kernel(const void *in, int in_dtype, TC_ARG(Space<2>) keep, TC_ARG(Space<1>) reduced,
+                                                     int splits, Partial<C> *partial, C p, TC_ARG(Target) target) {
   __shared__ __align__(16) unsigned char memory[256 * sizeof(Partial<C>)];
   Partial<C> *const shared = reinterpret_cast<Partial<C> *>(memory);
   const int64_t X = blockDim.x, Y = blockDim.y, split = blockIdx.y;
@@ -178,7 +178,7 @@ __global__ void __launch_bounds__(256) reduce_kernel(const void *in, int in_dtyp
 }
 
 template <template <class> class Fold, class C>
-__global__ void join_kernel(const Partial<C> *partial, int splits, TC_ARG Space<2> keep, TC_ARG Target target) {
+__global__ void join_kernel(const Partial<C> *partial, int splits, TC_ARG(Space<2>) keep, TC_ARG(Target) target) {
   for (int64_t result = thread_index(); result < keep.count; result += thread_count()) {
     Partial<C> s = partial[result];
     for (int k = 1; k < splits; k++) s = Fold<C>::join(s, partial[k * keep.count + result]);
@@ -193,10 +193,8 @@ struct Plan { unsigned lanes, rows, blocks; int splits; };
 // Depends on shapes, strides and the device alone: tc_reduce_scratch and tc_reduce come to the same plan.
 Plan plan_of(const tc_reduce_args *a, const Device *device, int64_t results, int64_t reduced) {
   const bool along_results = a->nkeep > 0 && a->keep_in[0] == 1 && !(a->nreduce > 0 && a->red_in[0] == 1);
-  unsigned rows = 1;
-  while (rows < 256 && rows < reduced) rows *= 2;
-  if (along_results && rows > 8) rows = 8;
-  Plan plan = {256 / rows, rows, 0, 1};
+  const unsigned rows = power_of_two_from(reduced, along_results && results >= 32 ? 8 : 256);
+  Plan plan = {power_of_two_from(results, 256 / rows), rows, 0, 1};
   const int64_t needed = (results + plan.lanes - 1) / plan.lanes, most = int64_t(device->multiprocessors) * 32;
   plan.blocks = unsigned(needed < 1 ? 1 : needed < most ? needed : most);
   const int64_t idle = 2 * int64_t(device->multiprocessors) / plan.blocks, work = reduced / (int64_t(rows) * 16);

@@ -41,7 +41,7 @@ template <class C> TC_FN void put(const Scan &s, int64_t place, Item<C> item) {
 }
 
 // A thread walks a line; neighbouring threads walk neighbouring lines.
-template <template <class> class Op, class C> __global__ void lines_kernel(TC_ARG Scan s) {
+template <template <class> class Op, class C> __global__ void lines_kernel(TC_ARG(Scan) s) {
   for (int64_t line = thread_index(); line < s.outer * s.inner; line += thread_count()) {
     const int64_t base = line / s.inner * s.n * s.inner + line % s.inner;
     Item<C> run = {};
@@ -57,7 +57,7 @@ template <template <class> class Op, class C> __global__ void lines_kernel(TC_AR
 constexpr int kBlock = 256;
 
 // A block walks a line, 256 elements at a time (Hillis and Steele 1986).
-template <template <class> class Op, class C> __global__ void __launch_bounds__(kBlock) block_kernel(TC_ARG Scan s) {
+template <template <class> class Op, class C> __global__ void __launch_bounds__(kBlock) block_kernel(TC_ARG(Scan) s) {
   __shared__ __align__(16) unsigned char memory[2 * kBlock * sizeof(Item<C>)];
   Item<C> *from = reinterpret_cast<Item<C> *>(memory), *to = from + kBlock;
   const int t = int(threadIdx.x);

@@ -70,7 +70,7 @@ TC_EXPORT(tc_softmax) int32_t tc_softmax(const tc_softmax_args *a) {
   if (f.status != TC_OK) return f.status;
   const int64_t lines = a->outer * a->inner;
   if (lines * a->n == 0) return TC_OK;
-  const LineBlock b(a->n, a->inner);
+  const LineBlock b(lines, a->n, a->inner);
   const bool known = with_floating(a->dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T *const in = TC_PTR(const T, a->in);
@@ -88,7 +88,7 @@ TC_EXPORT(tc_softmax_backward) int32_t tc_softmax_backward(const tc_softmax_back
   if (f.status != TC_OK) return f.status;
   const int64_t lines = a->outer * a->inner;
   if (lines * a->n == 0) return TC_OK;
-  const LineBlock b(a->n, a->inner);
+  const LineBlock b(lines, a->n, a->inner);
   const bool known = with_floating(a->dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T *const grad = TC_PTR(const T, a->grad), *const out = TC_PTR(const T, a->out);
