@@ -17,7 +17,14 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: inDeno ? ["test/{docs,edge,ffi,package,wasm}/**", "test/train_mnist.test.ts"] : [],
+    exclude: inDeno
+      ? [
+        "test/{docs,edge,ffi,package,wasm}/**",
+        "test/memory/flat.test.ts",
+        "test/runtime/entries.test.ts",
+        "test/train_mnist.test.ts",
+      ]
+      : [],
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

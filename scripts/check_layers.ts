@@ -48,6 +48,7 @@ export const PARTS: readonly Part[] = [
       "src/utils/hooks.ts",
       "src/utils/pyrepr.ts",
       "src/utils/signature.ts",
+      "src/utils/tensor_list.ts",
       "src/utils/typename.ts",
     ],
   },

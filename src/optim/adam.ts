@@ -9,7 +9,7 @@ import { required, signature } from "../utils/signature.ts";
 import { checkBetas, checkNonNegative } from "./checks.ts";
 import { Algorithm, fusedStep, type Row } from "./fused.ts";
 import { Optimizer, type ParamGroup, type Params, type ParamState } from "./optimizer.ts";
-import { defineScalar, scalarsOf } from "./state.ts";
+import { defineScalar, scalarsOf, stateTensor } from "./state.ts";
 
 /** Options of `optim.Adam` and `optim.AdamW`. */
 export interface AdamOptions {
@@ -62,7 +62,7 @@ export function stateOf(
   if (state === undefined) {
     optimizer.state.set(param, state = {});
     for (const [name, value] of Object.entries(scalars)) defineScalar(state, name, value);
-    for (const name of tensors) state[name] = aten.zeros_like(param.detach());
+    for (const name of tensors) state[name] = stateTensor(() => aten.zeros_like(param.detach()));
   }
   return state;
 }

@@ -11,7 +11,7 @@ import { stateOf } from "./adam.ts";
 import { checkNonNegative } from "./checks.ts";
 import { Algorithm, fusedStep, type Row } from "./fused.ts";
 import { Optimizer, type ParamGroup, type ParamGroupInput, type Params } from "./optimizer.ts";
-import { defineScalar, scalarsOf } from "./state.ts";
+import { defineScalar, scalarsOf, stateTensor } from "./state.ts";
 
 interface Common {
   lr?: number;
@@ -143,7 +143,7 @@ export class Adagrad extends Optimizer {
       this.state.set(
         param,
         Object.assign(state, {
-          sum: aten.full_like(param.detach(), added.initial_accumulator_value as number),
+          sum: stateTensor(() => aten.full_like(param.detach(), added.initial_accumulator_value as number)),
         }),
       );
     }
@@ -258,7 +258,7 @@ export class Rprop extends Optimizer {
       if (grad === null) continue;
       const fresh = !this.state.has(param);
       const state = stateOf(this, param, {}, ["prev"]);
-      if (fresh) state.step_size = aten.full_like(grad, group.lr);
+      if (fresh) state.step_size = stateTensor(() => aten.full_like(grad, group.lr));
       state.step = (state.step ?? 0) + 1;
       rows.push({ param, grad, s1: state.prev, s2: state.step_size, step: state.step });
     }

@@ -9,6 +9,7 @@ import { required, signature } from "../utils/signature.ts";
 import { checkNonNegative } from "./checks.ts";
 import { Algorithm, fusedStep, type Row } from "./fused.ts";
 import { Optimizer, type ParamGroup, type Params, requiredOption } from "./optimizer.ts";
+import { stateTensor } from "./state.ts";
 
 /** Options of `optim.SGD`. */
 export interface SGDOptions {
@@ -70,7 +71,11 @@ export class SGD extends Optimizer {
       let state = this.state.get(param);
       if (state === undefined) this.state.set(param, state = { momentum_buffer: null });
       const first = (state.momentum_buffer ?? null) === null;
-      if (first) state.momentum_buffer = group.momentum !== 0 ? aten.empty_like(param.detach()) : null;
+      if (first) {
+        state.momentum_buffer = group.momentum !== 0
+          ? stateTensor(() => aten.empty_like(param.detach()))
+          : null;
+      }
       rows.push({ param, grad, s1: group.momentum !== 0 ? state.momentum_buffer : null, first });
     }
     const { lr, momentum, dampening, weight_decay, nesterov, maximize } = group;

@@ -1,12 +1,18 @@
 /**
- * Scalars in an optimizer's state. PyTorch keeps step counts and the like in 0-dimensional tensors; here they are
+ * Tensors and scalars in an optimizer's state. PyTorch keeps step counts and the like in 0-dimensional tensors; here they are
  * numbers that read as such tensors.
  *
  * @module
  */
+import { external } from "../base/scope.ts";
 import * as aten from "../ops/mod.ts";
 import { Tensor } from "../tensor.ts";
 import type { ParamState } from "./optimizer.ts";
+
+/** A tensor for a state. It outlives the scope that the step may be in. */
+export function stateTensor(make: () => Tensor): Tensor {
+  return external(make);
+}
 
 const SCALARS = Symbol("scalars");
 
