@@ -5,6 +5,7 @@ import * as torch from "../../src/mod.ts";
 import { manual_seed } from "../../src/random.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { Image } from "../../src/vision/image/image.ts";
+import type { Picture } from "../../src/vision/transforms/functional.ts";
 import * as T from "../../src/vision/transforms/mod.ts";
 
 // Recorded from torchvision 0.14.1: checksums of the results' bytes.
@@ -215,7 +216,7 @@ describe("conversions", () => {
 
 describe("sizes", () => {
   it("resize tensors as torchvision does", () => {
-    const sum = (t: Tensor): number => t.to(torch.float64).sum().item() as number;
+    const sum = (t: Picture): number => (t as Tensor).to(torch.float64).sum().item() as number;
     expect(sum(new T.Resize([10, 14])(tensor))).toBeCloseTo(209.7790538072586, 4);
     expect(sum(new T.Resize([40, 50])(tensor))).toBeCloseTo(2999.5036222934723, 3);
     expect(sum(new T.Resize([10, 14], { antialias: true })(tensor))).toBeCloseTo(210.0330866575241, 4);
