@@ -6,6 +6,7 @@
 import { RuntimeError } from "../base/errors.ts";
 import type { Device } from "../base/device.ts";
 import type { DType } from "../base/dtype.ts";
+import { escape } from "../base/storage.ts";
 import { Tensor } from "../tensor.ts";
 import * as aten from "../ops/mod.ts";
 import { signature } from "../utils/signature.ts";
@@ -37,6 +38,7 @@ export class Parameter extends Tensor {
       data.packed,
       data.anchor,
     );
+    escape(data.storage); // it outlives the scope that it may be made in
     if (a.requires_grad) this.requires_grad_(true);
   }
 
@@ -91,6 +93,7 @@ export class UninitializedParameter extends Parameter {
     const like = { device: device ?? this.device, dtype: dtype ?? this.dtype };
     Object.setPrototypeOf(this, Parameter.prototype);
     this.data = aten.empty(shape, like);
+    escape(this.storage);
   }
 
   override toString(): string {
@@ -114,6 +117,7 @@ export class UninitializedBuffer extends Tensor {
     const like = { device: device ?? this.device, dtype: dtype ?? this.dtype };
     Object.setPrototypeOf(this, Tensor.prototype);
     this.data = aten.empty(shape, like);
+    escape(this.storage);
   }
 
   override toString(): string {

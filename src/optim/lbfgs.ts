@@ -4,6 +4,7 @@
  * @module
  */
 import { RuntimeError, ValueError } from "../base/errors.ts";
+import { escape } from "../base/storage.ts";
 import { no_grad } from "../autograd/grad_mode.ts";
 import * as aten from "../ops/mod.ts";
 import { Tensor } from "../tensor.ts";
@@ -268,6 +269,7 @@ export class LBFGS extends Optimizer {
       if (iteration === max_iter || evaluations >= max_eval! || converged) break;
       if (maxAbs(d.mul(t)) <= tolerance_change || Math.abs(loss - prev_loss) < tolerance_change) break;
     }
+    for (const kept of [d, prev_grad!, ...old_dirs, ...old_stps]) escape(kept.storage);
     Object.assign(state, { d, t, old_dirs, old_stps, ro, H_diag, prev_flat_grad: prev_grad, prev_loss });
     return original;
   }

@@ -13,7 +13,7 @@ import { RemovableHandle } from "../utils/hooks.ts";
 import { floatRepr, pystr } from "../utils/pyrepr.ts";
 import { isKeywords, signature } from "../utils/signature.ts";
 import { typename } from "../utils/typename.ts";
-import { restoreScalars } from "./state.ts";
+import { restoreScalars, stateTensor } from "./state.ts";
 
 /** As a default: every group must give the option itself. */
 export const requiredOption: unique symbol = Symbol("<required parameter>");
@@ -255,8 +255,11 @@ export function callClosure<T>(closure: Closure<T>): T {
 /** A saved entry on its parameter's device and in its dtype; step counts stay as they are. */
 function castState(param: Tensor, value: unknown, name: string): unknown {
   if (value instanceof Tensor) {
-    if (name === "step") return value.clone();
-    return value.detach().clone().to(param.device, param.is_floating_point() ? param.dtype : value.dtype);
+    return stateTensor(() =>
+      name === "step"
+        ? value.clone()
+        : value.detach().clone().to(param.device, param.is_floating_point() ? param.dtype : value.dtype)
+    );
   }
   if (Array.isArray(value)) return value.map((v) => castState(param, v, ""));
   return deepcopy(value);

@@ -1,6 +1,6 @@
 /**
- * Tensors and scalars in an optimizer's state. PyTorch keeps step counts and the like in 0-dimensional tensors; here they are
- * numbers that read as such tensors.
+ * Tensors and scalars in an optimizer's state. PyTorch keeps step counts and the like in 0-dimensional tensors; here
+ * they are numbers that read as such tensors.
  *
  * @module
  */

@@ -5,7 +5,7 @@
  */
 import { int64 } from "../base/dtype.ts";
 import { ValueError } from "../base/errors.ts";
-import { internal } from "../base/scope.ts";
+import { external, internal } from "../base/scope.ts";
 import { no_grad } from "../autograd/grad_mode.ts";
 import { BatchNorm } from "../nn/modules/batchnorm.ts";
 import { type DeviceLike, Module } from "../nn/modules/module.ts";
@@ -73,8 +73,9 @@ export class AveragedModel<M extends Module = Module> extends Module {
         tensors(this.module).forEach((average, i) => {
           const value = values[i]!.detach().to(average.device);
           if (n === 0) average.copy_(value);
-          else if (this.avg_fn !== null) average.copy_(this.avg_fn(average.detach(), value, this.n_averaged));
-          else average.add_(value.sub(average).div(n + 1));
+          else if (this.avg_fn !== null) {
+            average.copy_(external(() => this.avg_fn!(average.detach(), value, this.n_averaged)));
+          } else average.add_(value.sub(average).div(n + 1));
         });
         this.n_averaged.add_(1);
       })

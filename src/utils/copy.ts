@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { escape } from "../base/storage.ts";
 import { Tensor } from "../tensor.ts";
 import { isKeywords } from "./signature.ts";
 
@@ -33,6 +34,7 @@ function copyOf(x: object, memo: Memo): unknown {
   if (isDeepCopyable(x)) return x.__deepcopy__(memo);
   if (x instanceof Tensor) {
     const copy = x.detach().clone().requires_grad_(x.requires_grad);
+    escape(copy.storage);
     return copy;
   }
   if (Array.isArray(x)) {

@@ -151,6 +151,19 @@ describe("changing", () => {
   });
 });
 
+it("a module outlives the scope that it is made, converted or copied in", () => {
+  let net = new nn.Sequential(new nn.LazyLinear(2), new nn.BatchNorm1d(2)), copy = net;
+  torch.scope(() => {
+    net = new nn.Sequential(new nn.LazyLinear(2), new nn.BatchNorm1d(2));
+    net(torch.ones(3, 4));
+    net.double();
+    copy = torch.deepcopy(net);
+  });
+  expect(copy.eval()(torch.ones(1, 4).double()).tolist()).toEqual(
+    net.eval()(torch.ones(1, 4).double()).tolist(),
+  );
+});
+
 describe("hooks", () => {
   it("see and replace input and output, in order, until removed", () => {
     const net = new nn.Linear(1, 1, { bias: false }), log: string[] = [];

@@ -222,6 +222,24 @@ describe("groups and state", () => {
     ["a non-leaf", () => new optim.Adam([start()[0]!.mul(2)]), "can't optimize a non-leaf Tensor"],
   ])("refuses %s", (_, make, message) => expect(make).toThrow(message));
 
+  it("keeps its state beyond the scope of a step", () => {
+    const whole = start(), scoped = start();
+    const make = (params: Tensor[]) => new optim.LBFGS(params, { lr: 0.5, max_iter: 3 });
+    const step = (optimizer: Optimizer, [w, b]: Tensor[]) =>
+      void optimizer.step(() => {
+        optimizer.zero_grad();
+        const loss = x.matmul(w!.t()).add(b!).square().mean();
+        loss.backward();
+        return loss;
+      });
+    const plain = make(whole), inside = make(scoped);
+    for (let i = 0; i < 3; i++) {
+      step(plain, whole);
+      torch.scope(() => step(inside, scoped));
+    }
+    expect(scoped.map((p) => p.tolist())).toEqual(whole.map((p) => p.tolist()));
+  });
+
   it("returns what the closure gives", () => {
     const p = new nn.Parameter(torch.tensor([2]));
     const optimizer = new optim.SGD([p], { lr: 0.25 });

@@ -10,6 +10,7 @@
 import { NotImplementedError, RuntimeError, ValueError, warnOnce } from "../../base/errors.ts";
 import type { Device } from "../../base/device.ts";
 import type { DType } from "../../base/dtype.ts";
+import { escape } from "../../base/storage.ts";
 import { no_grad } from "../../autograd/grad_mode.ts";
 import { Tensor } from "../../tensor.ts";
 import { isKeywords, signature } from "../../utils/signature.ts";
@@ -179,9 +180,18 @@ export class Module extends Registry {
         // The data first: a gradient must have its parameter's dtype and device.
         const grad = p.grad;
         p.data = fn(p);
-        if (grad !== null) grad.data = fn(grad);
+        escape(p.storage);
+        if (grad !== null) {
+          grad.data = fn(grad);
+          escape(grad.storage);
+        }
       }
-      for (const [name, b] of this._buffers) if (b !== null) this._assign(name, fn(b));
+      for (const [name, b] of this._buffers) {
+        if (b === null) continue;
+        const moved = fn(b);
+        escape(moved.storage);
+        this._assign(name, moved);
+      }
     });
     return this;
   }

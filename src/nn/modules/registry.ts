@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { escape } from "../../base/storage.ts";
 import { AttributeError, KeyError } from "../../base/errors.ts";
 import { Tensor } from "../../tensor.ts";
 import { type Bound, isKeywords, signature } from "../../utils/signature.ts";
@@ -134,6 +135,7 @@ export abstract class Registry extends Callable {
       );
     }
     this._assign(name, tensor);
+    if (tensor !== null) escape(tensor.storage); // it outlives the scope that it may be made in
     this.#buffers.set(name, saved);
   }
 

@@ -227,6 +227,10 @@ type G = Partial<GRUOptions>;
 /** An initial state, positional or by keyword. */
 export type HX<T> = T | null | { hx?: T | null };
 
+/** Packed sequences in, packed sequences out; tensors are `Module`'s part. */
+interface OneState {
+  (input: PackedSequence, hx?: HX<Tensor>): [PackedSequence, Tensor];
+}
 /** A recurrent network with one state. */
 abstract class OneState extends RNNBase {
   constructor(mode: Mode, a: Bound<LSTMOptions>) {
@@ -318,6 +322,10 @@ const TWO_STATES = signature<{ input: Tensor | PackedSequence; hx?: LSTMState | 
   hx: null,
 });
 
+/** Packed sequences in, packed sequences out; tensors are `Module`'s part. */
+export interface LSTM {
+  (input: PackedSequence, hx?: HX<LSTMState>): [PackedSequence, [Tensor, Tensor]];
+}
 /**
  * Long short-term memory.
  *

@@ -4,7 +4,8 @@
  * @see https://arxiv.org/abs/1706.03762
  * @module
  */
-import type { DType } from "../../base/dtype.ts";
+import { is_grad_enabled } from "../../autograd/grad_mode.ts";
+import { bool, type DType } from "../../base/dtype.ts";
 import { RuntimeError } from "../../base/errors.ts";
 import * as aten from "../../ops/mod.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -298,8 +299,28 @@ export class TransformerEncoder extends Module {
     checkPaddingMask(src_key_padding_mask);
     let x = src;
     for (const layer of this.layers) x = layer(x, { src_mask: mask, src_key_padding_mask }) as Tensor;
+    if (src_key_padding_mask !== null && mask === null && this.#dropsPadding(src, src_key_padding_mask)) {
+      x = x.masked_fill(src_key_padding_mask.to(bool).unsqueeze(-1), 0);
+    }
     return this.norm === null ? x : this.norm(x) as Tensor;
   }
+
+  /** Does PyTorch leave out the padding here, as nested tensors? The output is then zero where the padding was. */
+  #dropsPadding(src: Tensor, padding: Tensor): boolean {
+    const layer = this.layers.at(0);
+    return this.enable_nested_tensor && layer instanceof TransformerEncoderLayer && !layer.norm_first &&
+      !layer.training && layer.self_attn.batch_first && layer.self_attn._qkv_same_embed_dim &&
+      layer.self_attn.num_heads % 2 === 0 && (layer.activation === relu || layer.activation === gelu) &&
+      layer.norm1.eps === layer.norm2.eps && src.dim() === 3 &&
+      !(is_grad_enabled() && (src.requires_grad || [...layer.parameters()].some((p) => p.requires_grad))) &&
+      (!this.mask_check || isLeftAligned(padding));
+  }
+}
+
+/** Is all the padding at the ends of the rows? */
+function isLeftAligned(padding: Tensor): boolean {
+  const there = padding.logical_not(), length = there.size(1) - 1;
+  return there.narrow(1, 1, length).gt(there.narrow(1, 0, length)).any().item() === false;
 }
 
 interface DecoderOptions {
