@@ -16,8 +16,8 @@ class WasmBackend implements Backend {
   readonly device = CPU;
   readonly hasData = true;
   readonly allocator = new Allocator();
-  argWords = new Int32Array(0);
-  argDoubles = new Float64Array(0);
+  argWords: Int32Array = new Int32Array(0);
+  argDoubles: Float64Array = new Float64Array(0);
   core: Core | null = null;
   #argBase = 0;
   #threadsAsked = false;
