@@ -20,7 +20,8 @@ const scripts = (JSON.parse(text("package.json")) as { scripts: Record<string, s
 
 describe.each(pages)("%s", (page) => {
   it("links to pages that are there", () => {
-    for (const [, target] of text(page).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
+    const prose = text(page).replace(/^ *```[\s\S]*?^ *```/gm, "");
+    for (const [, target] of prose.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
       expect(existsSync(join(root, dirname(page), target!)), target).toBe(true);
     }
   });
