@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { internal } from "../../base/scope.ts";
 import type { DType } from "../../base/dtype.ts";
 import { RuntimeError, warnOnce } from "../../base/errors.ts";
 import * as aten from "../../ops/mod.ts";
@@ -258,14 +259,16 @@ export function gumbel_softmax(
   dim?: number,
 ): Tensor;
 export function gumbel_softmax(...args: unknown[]): Tensor {
-  const { logits, tau, hard, eps, dim } = GUMBEL(args);
-  if (eps !== 1e-10) warnOnce("UserWarning", "`eps` parameter is deprecated and has no effect.");
-  const noise = aten.empty_like(logits).exponential_().log().neg();
-  const soft = logits.add(noise).div(tau).softmax(dim);
-  if (!hard) return soft;
-  const index = soft.argmax(dim, true);
-  const oneHot = aten.zeros_like(logits).scatter_(dim, index, 1);
-  return oneHot.sub(soft.detach()).add(soft);
+  return internal(() => {
+    const { logits, tau, hard, eps, dim } = GUMBEL(args);
+    if (eps !== 1e-10) warnOnce("UserWarning", "`eps` parameter is deprecated and has no effect.");
+    const noise = aten.empty_like(logits).exponential_().log().neg();
+    const soft = logits.add(noise).div(tau).softmax(dim);
+    if (!hard) return soft;
+    const index = soft.argmax(dim, true);
+    const oneHot = aten.zeros_like(logits).scatter_(dim, index, 1);
+    return oneHot.sub(soft.detach()).add(soft);
+  });
 }
 
 /** Deprecated: `torch.tanh`. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { internal } from "../../base/scope.ts";
 import { bool, uint8 } from "../../base/dtype.ts";
 import { AssertionError, RuntimeError, warnOnce } from "../../base/errors.ts";
 import * as aten from "../../ops/mod.ts";
@@ -223,7 +224,10 @@ export function multi_head_attention_forward(
   options?: AttentionOptions,
 ): [Tensor, Tensor | null];
 export function multi_head_attention_forward(...args: unknown[]): [Tensor, Tensor | null] {
-  const a = ATTENTION(args);
+  return internal(() => attend(ATTENTION(args)));
+}
+
+function attend(a: ReturnType<typeof ATTENTION>): [Tensor, Tensor | null] {
   let { query, key, value, key_padding_mask } = a;
   const heads = a.num_heads;
   const batched = checkShapes(query, key, value, key_padding_mask, a.attn_mask, heads);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { internal } from "../../base/scope.ts";
 import { no_grad } from "../../autograd/grad_mode.ts";
 import { ValueError, warnOnce } from "../../base/errors.ts";
 import * as aten from "../../ops/mod.ts";
@@ -196,24 +197,26 @@ export function gaussian_nll_loss(
   reduction?: Reduction | GaussianNLL,
 ): Tensor;
 export function gaussian_nll_loss(...args: unknown[]): Tensor {
-  const { input, target, full, eps, reduction, ...rest } = GAUSSIAN_NLL(args);
-  let variance = rest.var;
-  if (!sameShape(variance, input)) {
-    const outer = String(input.shape.slice(0, -1));
-    if (outer === String([...variance.shape])) variance = variance.unsqueeze(-1);
-    else if (outer !== String(variance.shape.slice(0, -1)) || variance.size(-1) !== 1) {
-      throw new ValueError("var is of incorrect size");
+  return internal(() => {
+    const { input, target, full, eps, reduction, ...rest } = GAUSSIAN_NLL(args);
+    let variance = rest.var;
+    if (!sameShape(variance, input)) {
+      const outer = String(input.shape.slice(0, -1));
+      if (outer === String([...variance.shape])) variance = variance.unsqueeze(-1);
+      else if (outer !== String(variance.shape.slice(0, -1)) || variance.size(-1) !== 1) {
+        throw new ValueError("var is of incorrect size");
+      }
     }
-  }
-  if (reduction !== "none" && reduction !== "mean" && reduction !== "sum") {
-    throw new ValueError(`${reduction} is not valid`);
-  }
-  if (variance.lt(0).any().item()) throw new ValueError("var has negative entry/entries");
-  variance = variance.clone();
-  no_grad(() => variance.clamp_(eps)); // a bound on the value; the gradient passes
-  let loss = variance.log().add(input.sub(target).pow(2).div(variance)).mul(0.5);
-  if (full) loss = loss.add(0.5 * Math.log(2 * Math.PI));
-  return reduceBy(loss, reductionCode(reduction));
+    if (reduction !== "none" && reduction !== "mean" && reduction !== "sum") {
+      throw new ValueError(`${reduction} is not valid`);
+    }
+    if (variance.lt(0).any().item()) throw new ValueError("var has negative entry/entries");
+    variance = variance.clone();
+    no_grad(() => variance.clamp_(eps)); // a bound on the value; the gradient passes
+    let loss = variance.log().add(input.sub(target).pow(2).div(variance)).mul(0.5);
+    if (full) loss = loss.add(0.5 * Math.log(2 * Math.PI));
+    return reduceBy(loss, reductionCode(reduction));
+  });
 }
 
 interface KLDiv extends ReductionOptions {
@@ -331,18 +334,20 @@ export function multilabel_soft_margin_loss(
   reduction?: Reduction,
 ): Tensor;
 export function multilabel_soft_margin_loss(...args: unknown[]): Tensor {
-  const { input, target, weight, ...a } = MULTILABEL_SOFT(args);
-  const reduction = resolveReduction(a.size_average, a.reduce, a.reduction);
-  const positive = target.mul(aten.log_sigmoid(input));
-  const negative = target.neg().add(1).mul(aten.log_sigmoid(input.neg()));
-  let loss = positive.add(negative).neg();
-  if (weight !== null) loss = loss.mul(weight);
-  const classDim = input.dim() - 1;
-  loss = loss.sum(classDim).div(input.size(classDim));
-  if (reduction !== "none" && reduction !== "mean" && reduction !== "sum") {
-    throw new ValueError(`${reduction} is not valid`);
-  }
-  return reduceBy(loss, reductionCode(reduction));
+  return internal(() => {
+    const { input, target, weight, ...a } = MULTILABEL_SOFT(args);
+    const reduction = resolveReduction(a.size_average, a.reduce, a.reduction);
+    const positive = target.mul(aten.log_sigmoid(input));
+    const negative = target.neg().add(1).mul(aten.log_sigmoid(input.neg()));
+    let loss = positive.add(negative).neg();
+    if (weight !== null) loss = loss.mul(weight);
+    const classDim = input.dim() - 1;
+    loss = loss.sum(classDim).div(input.size(classDim));
+    if (reduction !== "none" && reduction !== "mean" && reduction !== "sum") {
+      throw new ValueError(`${reduction} is not valid`);
+    }
+    return reduceBy(loss, reductionCode(reduction));
+  });
 }
 
 interface CTC {

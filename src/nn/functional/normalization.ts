@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { internal } from "../../base/scope.ts";
 import { ValueError } from "../../base/errors.ts";
 import { Size } from "../../base/size.ts";
 import * as aten from "../../ops/mod.ts";
@@ -200,25 +201,27 @@ export function local_response_norm(
   k?: number | LocalResponseNorm,
 ): Tensor;
 export function local_response_norm(...args: unknown[]): Tensor {
-  const { input, size, alpha, beta, k } = LOCAL_RESPONSE_NORM(args);
-  const dim = input.dim();
-  if (dim < 3) {
-    throw new ValueError(
-      `Expected 3D or higher dimensionality                          input (got ${dim} dimensions)`,
-    );
-  }
-  if (input.numel() === 0) return input;
-  const before = Math.floor(size / 2), after = Math.floor((size - 1) / 2);
-  const square = input.mul(input).unsqueeze(1);
-  let mean: Tensor;
-  if (dim === 3) {
-    mean = aten.avg_pool2d(aten.pad(square, [0, 0, before, after]), [size, 1], 1).squeeze(1);
-  } else {
-    const [n, c, h] = input.shape as unknown as [number, number, number];
-    const padded = aten.pad(square.view(n, 1, c, h, -1), [0, 0, 0, 0, before, after]);
-    mean = aten.avg_pool3d(padded, [size, 1, 1], 1).squeeze(1).view(input.shape);
-  }
-  return input.div(mean.mul(alpha).add(k).pow(beta));
+  return internal(() => {
+    const { input, size, alpha, beta, k } = LOCAL_RESPONSE_NORM(args);
+    const dim = input.dim();
+    if (dim < 3) {
+      throw new ValueError(
+        `Expected 3D or higher dimensionality                          input (got ${dim} dimensions)`,
+      );
+    }
+    if (input.numel() === 0) return input;
+    const before = Math.floor(size / 2), after = Math.floor((size - 1) / 2);
+    const square = input.mul(input).unsqueeze(1);
+    let mean: Tensor;
+    if (dim === 3) {
+      mean = aten.avg_pool2d(aten.pad(square, [0, 0, before, after]), [size, 1], 1).squeeze(1);
+    } else {
+      const [n, c, h] = input.shape as unknown as [number, number, number];
+      const padded = aten.pad(square.view(n, 1, c, h, -1), [0, 0, 0, 0, before, after]);
+      mean = aten.avg_pool3d(padded, [size, 1, 1], 1).squeeze(1).view(input.shape);
+    }
+    return input.div(mean.mul(alpha).add(k).pow(beta));
+  });
 }
 
 interface Normalize {
@@ -243,7 +246,9 @@ export function normalize(
   out?: Tensor | null,
 ): Tensor;
 export function normalize(...args: unknown[]): Tensor {
-  const { input, p, dim, eps, out } = NORMALIZE(args);
-  const denominator = input.norm(p, dim, true).clamp_min(eps).expand_as(input);
-  return out === null ? input.div(denominator) : aten.div(input, denominator, { out });
+  return internal(() => {
+    const { input, p, dim, eps, out } = NORMALIZE(args);
+    const denominator = input.norm(p, dim, true).clamp_min(eps).expand_as(input);
+    return out === null ? input.div(denominator) : aten.div(input, denominator, { out });
+  });
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { internal } from "../../base/scope.ts";
 import { RuntimeError, ValueError } from "../../base/errors.ts";
 import type { Tensor } from "../../tensor.ts";
 import { required, signature } from "../../utils/signature.ts";
@@ -64,9 +65,11 @@ function find(module: Module, name: string): [number, SpectralNormHook] | null {
 function compute(module: Module, s: Settings, iterate: boolean): Tensor {
   const weight = tensorOf(module, `${s.name}_orig`);
   const u = tensorOf(module, `${s.name}_u`), v = tensorOf(module, `${s.name}_v`);
-  const matrix = asMatrix(weight, s.dim);
-  if (iterate) powerIterate(matrix, u, v, s.eps, s.n_power_iterations, false);
-  return divideBySigma(weight, matrix, u, v);
+  return internal(() => {
+    const matrix = asMatrix(weight, s.dim);
+    if (iterate) powerIterate(matrix, u, v, s.eps, s.n_power_iterations, false);
+    return divideBySigma(weight, matrix, u, v);
+  });
 }
 
 interface SpectralNorm {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { escape } from "../../base/storage.ts";
 import type { Tensor } from "../../tensor.ts";
 import type { Module } from "../modules/module.ts";
 
@@ -11,9 +12,10 @@ export function tensorOf(module: Module, name: string): Tensor {
   return (module as unknown as Record<string, Tensor>)[name]!;
 }
 
-/** Sets a property of a module. */
+/** Sets a property of a module; the tensor outlives the scope that it may be made in. */
 export function setTensor(module: Module, name: string, value: Tensor): void {
   (module as unknown as Record<string, Tensor>)[name] = value;
+  escape(value.storage);
 }
 
 /** Removes a property of a module. */

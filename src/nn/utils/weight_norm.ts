@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { internal } from "../../base/scope.ts";
 import { RuntimeError, ValueError } from "../../base/errors.ts";
 import type { Tensor } from "../../tensor.ts";
 import { required, signature } from "../../utils/signature.ts";
@@ -33,7 +34,7 @@ function find(module: Module, name: string): [number, WeightNormHook] | null {
 
 function compute(module: Module, name: string, dim: number): Tensor {
   const g = tensorOf(module, `${name}_g`), v = tensorOf(module, `${name}_v`);
-  return v.mul(g.div(normExcept(v, dim)));
+  return internal(() => v.mul(g.div(normExcept(v, dim))));
 }
 
 interface WeightNorm {
