@@ -84,6 +84,24 @@ export const max_pool2d =
 export const max_pool3d =
   ((...args: unknown[]) => maxPool(args, aten.max_pool3d, aten.max_pool3d_with_indices)) as MaxPoolFunction;
 
+/** A pooling function whose result carries indices. */
+type MaxPoolWithIndices = (
+  input: Tensor,
+  kernel_size: IntOrTuple,
+  stride?: IntOrTuple | null | MaxPool,
+  padding?: IntOrTuple | MaxPool,
+  dilation?: IntOrTuple | MaxPool,
+  ceil_mode?: boolean | MaxPool,
+) => WithIndices;
+const always = (op: MaxPoolWithIndicesOp): MaxPoolWithIndices => (...args: unknown[]) =>
+  maxPool(args, op as unknown as MaxPoolOp, op) as WithIndices;
+/** `max_pool1d` with `return_indices`. */
+export const max_pool1d_with_indices: MaxPoolWithIndices = always(aten.max_pool1d_with_indices);
+/** `max_pool2d` with `return_indices`. */
+export const max_pool2d_with_indices: MaxPoolWithIndices = always(aten.max_pool2d_with_indices);
+/** `max_pool3d` with `return_indices`. */
+export const max_pool3d_with_indices: MaxPoolWithIndices = always(aten.max_pool3d_with_indices);
+
 interface Unpool {
   stride?: IntOrTuple | null;
   padding?: IntOrTuple;
@@ -253,6 +271,16 @@ export const adaptive_max_pool3d: AdaptiveMaxPoolFunction = adaptiveMax(
   3,
   (x, s) => aten.adaptive_max_pool3d(x, s),
 );
+
+/** `adaptive_max_pool1d` with `return_indices`. */
+export const adaptive_max_pool1d_with_indices = (input: Tensor, output_size: MaybeIntOrTuple): WithIndices =>
+  adaptive_max_pool1d(input, output_size, true);
+/** `adaptive_max_pool2d` with `return_indices`. */
+export const adaptive_max_pool2d_with_indices = (input: Tensor, output_size: MaybeIntOrTuple): WithIndices =>
+  adaptive_max_pool2d(input, output_size, true);
+/** `adaptive_max_pool3d` with `return_indices`. */
+export const adaptive_max_pool3d_with_indices = (input: Tensor, output_size: MaybeIntOrTuple): WithIndices =>
+  adaptive_max_pool3d(input, output_size, true);
 
 /** Mean over as many windows as the output has elements; null in `output_size` keeps the input's size. */
 export function adaptive_avg_pool2d(

@@ -20,6 +20,7 @@ export {
   type Padding,
   type PaddingMode,
 } from "./conv.ts";
+export { DataParallel } from "./data_parallel.ts";
 export * from "./distance.ts";
 export * from "./dropout.ts";
 export * from "./flatten.ts";

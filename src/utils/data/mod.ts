@@ -25,3 +25,4 @@ export {
   SubsetRandomSampler,
   WeightedRandomSampler,
 } from "./sampler.ts";
+export { type DistributedOptions, DistributedSampler } from "./distributed.ts";

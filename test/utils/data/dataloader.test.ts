@@ -84,6 +84,16 @@ describe("draws are PyTorch's", () => {
   });
 });
 
+it("a distributed sampler gives every process its share of the same shuffle", () => {
+  const shares = [0, 1, 2].map((rank) => new data.DistributedSampler(ten, 3, rank));
+  for (const share of shares) share.set_epoch(2);
+  expect(shares.map((s) => [...s])).toEqual([[8, 5, 0, 3], [7, 6, 4, 8], [1, 9, 2, 7]]);
+  expect([...new data.DistributedSampler(ten, 3, 2, { shuffle: false, drop_last: true })]).toEqual([2, 5, 8]);
+  expect(() => new data.DistributedSampler(ten, 3, 3)).toThrow(
+    "Invalid rank 3, rank should be in the interval [0, 2]",
+  );
+});
+
 describe("batches", () => {
   it("reads each sample once, in order, and lazily", () => {
     const dataset = new Squares();
