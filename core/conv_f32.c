@@ -5,6 +5,7 @@
 #include "conv.h"
 #include "conv_shape.h"
 #include "gemm.h"
+#include "lines.h"
 #include "parallel.h"
 #include "rt.h"
 #include "simd.h"

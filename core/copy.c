@@ -12,12 +12,13 @@ enum {
   LONG_ROW = 4096,    // rows at least this long may be cut between threads
   RUN = 512,          // elements converted at a time
   LINE = 64,          // bytes: a cache line, the edge of a tile
+  NARROW = 16,        // times as long is a tile whose other side is shorter than that
 };
 
 typedef struct {
   const tc_copy_args *a;
   int64_t in_size, out_size;
-  int64_t edge;             // tiles: elements
+  int64_t edge0, edge1;     // tiles: elements
   int64_t tiles0, tiles1;
 } job;
 
@@ -83,7 +84,7 @@ static void move_run(const job *j, char *out, int64_t out_stride, const char *in
   if (j->a->in_dtype != j->a->out_dtype) {
     convert_run(j->a, out, out_stride, in, in_stride, n);
   } else if (out_stride == 1) {
-    if (in_stride == 1) memmove(out, in, (size_t)(n * size));
+    if (in_stride == 1) tc_move(out, in, n * size);
     else tc_load_run(out, in, in_stride, n, size);
   } else if (in_stride == 1) {
     tc_store_run(out, out_stride, in, n, size);
@@ -167,11 +168,14 @@ static void transpose_full_8(uint64_t *out, int64_t os, const uint64_t *in, int6
   for (int i = 0; i < 8; i++) memcpy(out + i * os, buffer[i], LINE);
 }
 
+// Any other tile: the longer side innermost.
 #define TRANSPOSE_PART(E)                                                                                    \
   static void transpose_##E(E *restrict out, int64_t os, const E *restrict in, int64_t is, int64_t n_i,      \
                             int64_t n_k) {                                                                   \
-    for (int64_t i = 0; i < n_i; i++) {                                                                      \
-      for (int64_t k = 0; k < n_k; k++) out[i * os + k] = in[k * is + i];                                    \
+    if (n_k < n_i) {                                                                                         \
+      for (int64_t k = 0; k < n_k; k++) strided_##E(out + k, os, in + k * is, 1, n_i);                       \
+    } else {                                                                                                 \
+      for (int64_t i = 0; i < n_i; i++) strided_##E(out + i * os, 1, in + i, is, n_k);                       \
     }                                                                                                        \
   }
 TRANSPOSE_PART(uint8_t)
@@ -185,16 +189,16 @@ static void copy_tiles(void *ctx, int64_t begin, int64_t end, int thread) {
   (void)thread;
   const job *j = ctx;
   const tc_copy_args *a = j->a;
-  int64_t os = a->stride[1][0], is = a->stride[0][1], edge = j->edge, size = j->in_size;
+  int64_t os = a->stride[1][0], is = a->stride[0][1], size = j->in_size;
   cursor c;
   for (int64_t t = begin; t < end; t++) {
-    int64_t k0 = t % j->tiles0 * edge, i0 = t / j->tiles0 % j->tiles1 * edge;
+    int64_t k0 = t % j->tiles0 * j->edge0, i0 = t / j->tiles0 % j->tiles1 * j->edge1;
     if (t == begin || (k0 == 0 && i0 == 0)) cursor_at(a, 2, t / (j->tiles0 * j->tiles1), &c);
-    int64_t n_k = a->shape[0] - k0 < edge ? a->shape[0] - k0 : edge;
-    int64_t n_i = a->shape[1] - i0 < edge ? a->shape[1] - i0 : edge;
+    int64_t n_k = a->shape[0] - k0 < j->edge0 ? a->shape[0] - k0 : j->edge0;
+    int64_t n_i = a->shape[1] - i0 < j->edge1 ? a->shape[1] - i0 : j->edge1;
     void *out = TC_PTR(char, a->out) + (c.out + i0 * os + k0) * size;
     const void *in = TC_PTR(const char, a->in) + (c.in + k0 * is + i0) * size;
-    int full = n_k == edge && n_i == edge;
+    int full = n_k == LINE / size && n_i == LINE / size;
     switch (size) {
       case 1: transpose_uint8_t(out, os, in, is, n_i, n_k); break;
       case 2: transpose_uint16_t(out, os, in, is, n_i, n_k); break;
@@ -242,16 +246,19 @@ int32_t tc_copy(const tc_copy_args *args) {
   }
   j.a = &a;
   int64_t out_dim = contiguous_dim(&a, 0), in_dim = contiguous_dim(&a, 1);
-  j.edge = LINE / j.in_size;
-  if (a.in_dtype == a.out_dtype && out_dim >= 0 && in_dim >= 0 && out_dim != in_dim && a.shape[out_dim] >= 4 &&
-      a.shape[in_dim] >= 4 && a.stride[in_dim][0] != 0) {
+  if (a.in_dtype == a.out_dtype && out_dim >= 0 && in_dim >= 0 && out_dim != in_dim && a.shape[out_dim] >= 2 &&
+      a.shape[in_dim] >= 2 && a.stride[in_dim][0] != 0) {
     swap_dims(&a, out_dim, 0);
     if (in_dim == 0) in_dim = out_dim;
     swap_dims(&a, in_dim, 1);
-    j.tiles0 = (a.shape[0] + j.edge - 1) / j.edge;
-    j.tiles1 = (a.shape[1] + j.edge - 1) / j.edge;
+    // A narrow side is made up for by the other.
+    int64_t edge = LINE / j.in_size;
+    j.edge0 = a.shape[1] < edge ? edge * NARROW : edge;
+    j.edge1 = a.shape[0] < edge ? edge * NARROW : edge;
+    j.tiles0 = (a.shape[0] + j.edge0 - 1) / j.edge0;
+    j.tiles1 = (a.shape[1] + j.edge1 - 1) / j.edge1;
     int64_t tiles = j.tiles0 * j.tiles1 * (total / (a.shape[0] * a.shape[1]));
-    tc_parallel_for(tiles, GRAIN / (j.edge * j.edge), copy_tiles, &j);
+    tc_parallel_for(tiles, GRAIN / (edge * edge), copy_tiles, &j);
     return TC_OK;
   }
   if (out_dim > 0) swap_dims(&a, out_dim, 0);

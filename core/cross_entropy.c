@@ -19,6 +19,8 @@ typedef struct {
   void *out, *probs;   // out: NONE only
   ce_sums *parts;      // one for each unit
   bool backward;
+  int64_t width, per_sample;  // of tiles
+  bool packs;
 } ce_job;
 
 static inline int64_t target_at(const ce_job *j, int64_t p) { return tc_target_at(j->target, j->target_dtype, p); }
@@ -38,27 +40,33 @@ static inline uint16_t stored_bf16(float x) { return tc_bf16_of_f32(x); }
 
 // A unit of work, and of summation: a group of lines (inner 1), or a tile of one sample.
 static inline int64_t lines_per_unit(const ce_job *j) { return 1 + 8192 / (j->c + 1); }
-static inline int64_t tiles(const ce_job *j) { return (j->inner + SOFTMAX_TILE - 1) / SOFTMAX_TILE; }
 static inline int64_t units_of(const ce_job *j) {
-  return j->inner == 1 ? (j->n + lines_per_unit(j) - 1) / lines_per_unit(j) : j->n * tiles(j);
+  return j->inner == 1 ? (j->n + lines_per_unit(j) - 1) / lines_per_unit(j) : j->n * j->per_sample;
+}
+
+static ce_job with_tiles(ce_job j) {
+  j.width = 1;
+  if (j.inner > 1 && j.c > 0) j.width = j.dtype == TC_F64 ? tile_width_f64(j.c, &j.packs) : tile_width_f32(j.c, &j.packs);
+  j.per_sample = (j.inner + j.width - 1) / j.width;
+  return j;
 }
 
 static void run(void *ctx, int64_t begin, int64_t end, int thread) {
   (void)thread;
   const ce_job *j = ctx;
-  const int64_t group = lines_per_unit(j), per_sample = j->inner == 1 ? 1 : tiles(j);
+  const int64_t group = lines_per_unit(j);
   for (int64_t u = begin; u < end; u++) {
     const int64_t first = u * group, last = first + group < j->n ? first + group : j->n;
-    const int64_t column = u % per_sample * SOFTMAX_TILE;
-    const int64_t width = j->inner - column < SOFTMAX_TILE ? j->inner - column : SOFTMAX_TILE;
+    const int64_t column = u % j->per_sample * j->width;
+    const int64_t width = j->inner - column < j->width ? j->inner - column : j->width;
     ce_sums sums = {0, 0};
 #define RUN_UNIT(suffix)                                                              \
   if (j->inner == 1) {                                                                \
     if (j->backward) backward_lines_##suffix(j, first, last);                         \
     else forward_lines_##suffix(j, first, last, &sums);                               \
   } else {                                                                            \
-    if (j->backward) backward_tile_##suffix(j, u / per_sample, column, width);        \
-    else forward_tile_##suffix(j, u / per_sample, column, width, &sums);              \
+    if (j->backward) backward_tile_##suffix(j, u / j->per_sample, column, width);        \
+    else forward_tile_##suffix(j, u / j->per_sample, column, width, &sums);              \
   }                                                                                   \
   break;
     switch (j->dtype) {
@@ -81,19 +89,19 @@ static int32_t launch(ce_job *j) {
     j->weight_sum = 0;
     for (int64_t k = 0; k < j->c; k++) j->weight_sum += tc_number_at(j->weight, j->dtype, k);
   }
-  const int64_t unit_elements = j->c * (j->inner == 1 ? lines_per_unit(j) : j->inner < SOFTMAX_TILE ? j->inner : SOFTMAX_TILE);
+  const int64_t unit_elements = j->c * (j->inner == 1 ? lines_per_unit(j) : j->inner < j->width ? j->inner : j->width);
   tc_parallel_for(units_of(j), 1 + 4096 / (unit_elements + 1), run, j);
   return TC_OK;
 }
 
 static ce_job forward_job(const tc_cross_entropy_args *a) {
-  return (ce_job){
+  return with_tiles((ce_job){
       .dtype = a->dtype, .target_dtype = a->target_dtype, .reduction = a->reduction,
       .ignore_index = a->ignore_index, .n = a->n, .c = a->c, .inner = a->inner, .smoothing = a->label_smoothing,
       .in = TC_PTR(const void, a->in), .target = TC_PTR(const void, a->target),
       .weight = TC_PTR(const void, a->weight), .probs = TC_PTR(void, a->probs),
       .out = a->reduction == TC_REDUCTION_NONE ? TC_PTR(void, a->out) : NULL,
-      .parts = TC_PTR(ce_sums, a->scratch)};
+      .parts = TC_PTR(ce_sums, a->scratch)});
 }
 
 int64_t tc_cross_entropy_scratch(const tc_cross_entropy_args *a) {
@@ -110,11 +118,11 @@ int32_t tc_cross_entropy(const tc_cross_entropy_args *a) {
 }
 
 int32_t tc_cross_entropy_backward(const tc_cross_entropy_backward_args *a) {
-  ce_job j = {
+  ce_job j = with_tiles((ce_job){
       .dtype = a->dtype, .target_dtype = a->target_dtype, .reduction = a->reduction,
       .ignore_index = a->ignore_index, .n = a->n, .c = a->c, .inner = a->inner, .smoothing = a->label_smoothing,
       .in = TC_PTR(const void, a->probs), .target = TC_PTR(const void, a->target),
       .weight = TC_PTR(const void, a->weight), .grad = TC_PTR(const void, a->grad),
-      .total_weight = TC_PTR(const void, a->total_weight), .probs = TC_PTR(void, a->grad_in), .backward = true};
+      .total_weight = TC_PTR(const void, a->total_weight), .probs = TC_PTR(void, a->grad_in), .backward = true});
   return launch(&j);
 }

@@ -17,10 +17,10 @@ static inline double F(sample_loss)(const ce_job *j, E x_t, int64_t t, E max, do
 }
 
 // Positions begin .. end - 1, each a contiguous line of logits.
-__attribute__((noinline)) static void F(forward_lines)(const ce_job *j, int64_t begin, int64_t end,
+__attribute__((noinline)) static void F(forward_lines)(const ce_job *j, ptrdiff_t begin, ptrdiff_t end,
                                                        ce_sums *sums) {
-  const int64_t c = j->c;
-  for (int64_t p = begin; p < end; p++) {
+  const ptrdiff_t c = (ptrdiff_t)j->c;
+  for (ptrdiff_t p = begin; p < end; p++) {
     const S *x = (const S *)j->in + p * c;
     S *probs = j->probs ? (S *)j->probs + p * c : NULL;
     const int64_t t = target_at(j, p);
@@ -31,7 +31,7 @@ __attribute__((noinline)) static void F(forward_lines)(const ce_job *j, int64_t 
     }
     const E max = F(line_max)(x, c), x_t = counts ? F(value)(x[t]) : 0;
     double weighted = 0;
-    for (int64_t k = 0; j->smoothing != 0 && k < c; k++) {
+    for (ptrdiff_t k = 0; j->smoothing != 0 && k < c; k++) {
       weighted += F(weight_at)(j, k) * (double)F(value)(x[k]);
     }
     const double sum = F(line_exp)(x, probs, c, max);
@@ -44,34 +44,62 @@ __attribute__((noinline)) static void F(forward_lines)(const ce_job *j, int64_t 
 }
 
 // Columns column .. column + width - 1 of sample i, whose logits lie `inner` apart.
-__attribute__((noinline)) static void F(forward_tile)(const ce_job *j, int64_t i, int64_t column, int64_t width,
+__attribute__((noinline)) static void F(forward_tile)(const ce_job *j, ptrdiff_t i, ptrdiff_t column, ptrdiff_t width,
                                                       ce_sums *sums) {
-  const int64_t n = j->c, stride = j->inner;
+  _Alignas(16) E buffer[SOFTMAX_BUFFER_BYTES / sizeof(E)];
+  const ptrdiff_t n = (ptrdiff_t)j->c, stride = (ptrdiff_t)j->inner, row = EF(packed_row)(width);
+  const ptrdiff_t first = i * stride + column;  // position
+  const bool packs = j->packs;
   const S *x = (const S *)j->in + i * n * stride + column;
-  S *probs = j->probs ? (S *)j->probs + i * n * stride + column : NULL;
-  E max[SOFTMAX_TILE], sum[SOFTMAX_TILE], x_t[SOFTMAX_TILE];
+  E max[SOFTMAX_TILE], sum[SOFTMAX_TILE], log_sum[SOFTMAX_TILE], x_t[SOFTMAX_TILE];
   double weighted[SOFTMAX_TILE] = {0};
-  for (int64_t c = 0; c < width; c++) {
-    const int64_t t = target_at(j, i * stride + column + c);
-    x_t[c] = t == j->ignore_index ? 0 : F(value)(x[t * stride + c]);
+  int64_t target[SOFTMAX_TILE];
+  if (packs) F(tile_pack)(x, buffer, n, stride, width);
+#define LOGIT(k, c) (packs ? buffer[(k) * row + (c)] : F(value)(x[(k) * stride + (c)]))
+  for (ptrdiff_t c = 0; c < width; c++) {
+    target[c] = target_at(j, first + c);
+    x_t[c] = target[c] == j->ignore_index ? 0 : LOGIT((ptrdiff_t)target[c], c);
   }
-  for (int64_t k = 0; j->smoothing != 0 && k < n; k++) {
+  for (ptrdiff_t k = 0; j->smoothing != 0 && k < n; k++) {
     const double w = F(weight_at)(j, k);
-    for (int64_t c = 0; c < width; c++) weighted[c] += w * (double)F(value)(x[k * stride + c]);
+    for (ptrdiff_t c = 0; c < width; c++) weighted[c] += w * (double)LOGIT(k, c);
   }
-  F(tile_stats)(x, probs, n, stride, width, max, sum);
-  for (int64_t c = 0; c < width; c++) {
-    const int64_t p = i * stride + column + c, t = target_at(j, p);
-    const bool counts = t != j->ignore_index;
+#undef LOGIT
+  if (packs) {
+    EF(packed_stats)(buffer, n, width, max, sum, j->probs != NULL);
+  } else {
+    F(tile_stats)(x, n, stride, width, max, sum);
+  }
+  for (ptrdiff_t c = 0; c < width; c += L) {
+    const T s = v_load(sum + c);
+    v_store(log_sum + c, v_log(s));
+    v_store(sum + c, SPLAT(1) / s);
+  }
+  for (ptrdiff_t c = 0; c < width; c++) {
+    const bool counts = target[c] != j->ignore_index;
     const double loss =
-        counts ? F(sample_loss)(j, x_t[c], t, max[c], log((double)sum[c]), weighted[c]) : 0;
-    if (j->out) ((S *)j->out)[p] = F(stored)((E)loss);
+        counts ? F(sample_loss)(j, x_t[c], target[c], max[c], (double)log_sum[c], weighted[c]) : 0;
+    if (j->out) ((S *)j->out)[first + c] = F(stored)((E)loss);
     sums->loss += loss;
-    sums->weight += counts ? F(weight_at)(j, t) : 0;
-    sum[c] = 1 / sum[c];
+    sums->weight += counts ? F(weight_at)(j, target[c]) : 0;
   }
-  for (int64_t c = width; c < SOFTMAX_TILE; c++) sum[c] = 0;
-  if (probs) F(tile_scale)(x, probs, n, stride, width, max, sum);
+  if (!j->probs) return;
+  S *to = (S *)j->probs + i * n * stride + column;
+  const E *packed = buffer;
+#define SCALED(x) (x) * v_load(sum + c)
+#define EXP(x) v_exp((x) - v_load(max + c))
+  for (ptrdiff_t k = 0; k < n; k++, x += stride, to += stride) {
+    if (packs) {
+      FOR_ROW(width, F(put)(to + c, SCALED(v_load(packed + c))),
+              F(put_part)(to + c, width - c, SCALED(v_load(packed + c))));
+      packed += row;
+    } else {
+      FOR_ROW(width, F(put)(to + c, SCALED(EXP(F(fetch)(x + c)))),
+              F(put_part)(to + c, width - c, SCALED(EXP(F(fetch_part)(x + c, width - c, 0)))));
+    }
+  }
+#undef SCALED
+#undef EXP
 }
 
 // The incoming gradient of position p, over the total weight for a mean.
@@ -81,10 +109,10 @@ static inline double F(grad_at)(const ce_job *j, int64_t p) {
 }
 
 // d loss / d x[k] = g * (W * p[k] - s / c * w[k] - [k == t] * (1 - s) * w[t]), W the factor of all three.
-__attribute__((noinline)) static void F(backward_lines)(const ce_job *j, int64_t begin, int64_t end) {
-  const int64_t n = j->c;
+__attribute__((noinline)) static void F(backward_lines)(const ce_job *j, ptrdiff_t begin, ptrdiff_t end) {
+  const ptrdiff_t n = (ptrdiff_t)j->c;
   const S *weight = j->weight;
-  for (int64_t p = begin; p < end; p++) {
+  for (ptrdiff_t p = begin; p < end; p++) {
     const S *probs = (const S *)j->in + p * n;
     S *out = (S *)j->probs + p * n;
     const int64_t t = target_at(j, p);
@@ -98,29 +126,27 @@ __attribute__((noinline)) static void F(backward_lines)(const ce_job *j, int64_t
     const E at_t = F(value)(probs[t]) * scale - even * (E)F(weight_at)(j, t) - (E)(g * own);
     const T s = SPLAT(scale), e = SPLAT(even);
     if (j->smoothing == 0) {
-      FOR_ROW(n, F(put)(out + c, F(fetch)(probs + c) * s),
-              F(put_part)(out + c, n - c, F(fetch_part)(probs + c, n - c, 0) * s));
+      MAP_LINE(out, n, F(fetch)(probs + c) * s, F(fetch_part)(probs + c, n, 0) * s);
     } else if (!weight) {
-      FOR_ROW(n, F(put)(out + c, F(fetch)(probs + c) * s - e),
-              F(put_part)(out + c, n - c, F(fetch_part)(probs + c, n - c, 0) * s - e));
+      MAP_LINE(out, n, F(fetch)(probs + c) * s - e, F(fetch_part)(probs + c, n, 0) * s - e);
     } else {
-      FOR_ROW(n, F(put)(out + c, F(fetch)(probs + c) * s - e * F(fetch)(weight + c)),
-              F(put_part)(out + c, n - c,
-                          F(fetch_part)(probs + c, n - c, 0) * s - e * F(fetch_part)(weight + c, n - c, 0)));
+      MAP_LINE(out, n, F(fetch)(probs + c) * s - e * F(fetch)(weight + c),
+               F(fetch_part)(probs + c, n, 0) * s - e * F(fetch_part)(weight + c, n, 0));
     }
     out[t] = F(stored)(at_t);
   }
 }
 
-__attribute__((noinline)) static void F(backward_tile)(const ce_job *j, int64_t i, int64_t column,
-                                                       int64_t width) {
-  const int64_t n = j->c, stride = j->inner;
+__attribute__((noinline)) static void F(backward_tile)(const ce_job *j, ptrdiff_t i, ptrdiff_t column,
+                                                       ptrdiff_t width) {
+  const ptrdiff_t n = (ptrdiff_t)j->c, stride = (ptrdiff_t)j->inner;
   const S *probs = (const S *)j->in + i * n * stride + column;
   S *out = (S *)j->probs + i * n * stride + column;
   const double smooth = j->smoothing / (double)n;
   E scale[SOFTMAX_TILE] = {0}, even[SOFTMAX_TILE] = {0}, at_t[SOFTMAX_TILE];
-  for (int64_t c = 0; c < width; c++) {
-    const int64_t p = i * stride + column + c, t = target_at(j, p);
+  for (ptrdiff_t c = 0; c < width; c++) {
+    const ptrdiff_t p = i * stride + column + c;
+    const int64_t t = target_at(j, p);
     at_t[c] = 0;
     if (t == j->ignore_index) continue;
     const double g = F(grad_at)(j, p), own = (1 - j->smoothing) * F(weight_at)(j, t);
@@ -128,7 +154,7 @@ __attribute__((noinline)) static void F(backward_tile)(const ce_job *j, int64_t 
     even[c] = (E)(g * smooth);
     at_t[c] = F(value)(probs[t * stride + c]) * scale[c] - even[c] * (E)F(weight_at)(j, t) - (E)(g * own);
   }
-  for (int64_t k = 0; k < n; k++) {
+  for (ptrdiff_t k = 0; k < n; k++) {
     const S *row = probs + k * stride;
     S *to = out + k * stride;
     const T w = SPLAT(F(weight_at)(j, k));
@@ -136,7 +162,7 @@ __attribute__((noinline)) static void F(backward_tile)(const ce_job *j, int64_t 
             F(put_part)(to + c, width - c,
                         F(fetch_part)(row + c, width - c, 0) * v_load(scale + c) - v_load(even + c) * w));
   }
-  for (int64_t c = 0; c < width; c++) {
+  for (ptrdiff_t c = 0; c < width; c++) {
     const int64_t t = target_at(j, i * stride + column + c);
     if (t != j->ignore_index) out[t * stride + c] = F(stored)(at_t[c]);
   }

@@ -1,5 +1,6 @@
 // tc_gather, tc_scatter. The index tensor is a set of columns along `dim`; columns never meet, so they
 // are what is spread over threads, and within a column updates happen in order.
+#include <stddef.h>
 #include <string.h>
 
 #include "indices.h"
@@ -118,10 +119,14 @@ typedef struct {
 } gather_job;
 
 // out[k * so] = in[k * si + index[k * sx] * scale]
-#define GATHER_RUN(T)                                                                          \
-  static void gather_##T(T *out, int64_t so, const T *in, int64_t si, const int64_t *index,    \
-                         int64_t sx, int64_t scale, int64_t m) {                               \
-    for (int64_t k = 0; k < m; k++) out[k * so] = in[k * si + index[k * sx] * scale];          \
+#define GATHER_RUN(T)                                                                             \
+  static void gather_##T(T *out, ptrdiff_t so, const T *in, ptrdiff_t si, const int64_t *index,   \
+                         ptrdiff_t sx, ptrdiff_t scale, ptrdiff_t m) {                            \
+    if (so == 1 && sx == 1 && si == 0 && scale == 1) {                                            \
+      for (ptrdiff_t k = 0; k < m; k++) out[k] = in[(ptrdiff_t)index[k]];                         \
+    } else {                                                                                      \
+      for (ptrdiff_t k = 0; k < m; k++) out[k * so] = in[k * si + (ptrdiff_t)index[k * sx] * scale]; \
+    }                                                                                             \
   }
 GATHER_RUN(uint8_t)
 GATHER_RUN(uint16_t)

@@ -3,6 +3,7 @@
 #define TC_INDICES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "parallel.h"
 #include "status.h"
@@ -11,11 +12,23 @@ static inline int64_t tc_index_at(const void *index, int64_t dtype, int64_t i) {
   return dtype == TC_I32 ? ((const int32_t *)index)[i] : ((const int64_t *)index)[i];
 }
 
-// Whether p[0], p[stride], ... are all in [low, high). No branch in the loop: it becomes vector code.
+// Whether p[0], p[stride], ... are all in [low, high). Without a branch or an unsigned comparison in the loop, it
+// becomes vector code: of x - low and high - 1 - x, one is negative (its top bit set) for an x outside.
 static inline bool tc_indices_lie_in(const int64_t *p, int64_t stride, int64_t n, int64_t low, int64_t high) {
-  bool bad = false;
-  for (int64_t i = 0; i < n; i++) bad |= (p[i * stride] < low) | (p[i * stride] >= high);
-  return !bad;
+  const uint64_t first = (uint64_t)low, last = (uint64_t)high - 1 - (uint64_t)low;
+  uint64_t bad = high <= low && n > 0 ? UINT64_MAX : 0;
+  if (stride == 1) {
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)n; i++) {
+      const uint64_t x = (uint64_t)p[i] - first;
+      bad |= x | (last - x);
+    }
+  } else {
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)n; i++) {
+      const uint64_t x = (uint64_t)p[i * (ptrdiff_t)stride] - first;
+      bad |= x | (last - x);
+    }
+  }
+  return bad >> 63 == 0;
 }
 
 // Refuses the first of n contiguous indices that is not in [0, size), or with `wrap` in [-size, size).

@@ -16,6 +16,11 @@ typedef struct {
 static inline tc_window tc_clip_window(const tc_pool_args *a, int d, ptrdiff_t i) {
   const ptrdiff_t dilation = (ptrdiff_t)a->dilation[d], size = (ptrdiff_t)a->in_size[d];
   const ptrdiff_t start = i * (ptrdiff_t)a->stride[d] - (ptrdiff_t)a->padding[d];
+  if (dilation == 1) {  // without divisions
+    const ptrdiff_t begin = start > 0 ? start : 0, limit = start + (ptrdiff_t)a->kernel[d];
+    const ptrdiff_t end = limit < size ? limit : size;
+    return (tc_window){begin, end > begin ? end - begin : 0, 1};
+  }
   const ptrdiff_t first = start < 0 ? (-start + dilation - 1) / dilation : 0;
   ptrdiff_t end = start < size ? (size - start + dilation - 1) / dilation : 0;
   if (end > (ptrdiff_t)a->kernel[d]) end = (ptrdiff_t)a->kernel[d];

@@ -109,9 +109,9 @@ TC_INLINE void take_larger(vf32 *best, vi32 *best_at, vf32 v, vi32 at, bool indi
   }
 }
 
-// Outputs [begin, end) of a row whose windows have all their width inside; returns where it stopped. `pairs`: windows of
-// width 2 side by side.
-TC_INLINE ptrdiff_t max_vectors(const tc_pool_args *a, ptrdiff_t plane, tc_window wd, tc_window wh, ptrdiff_t row,
+// Outputs [begin, end) of a row, four or more, whose windows have all their width inside; the last vector reaches back.
+// `pairs`: windows of width 2 side by side.
+TC_INLINE void max_vectors(const tc_pool_args *a, ptrdiff_t plane, tc_window wd, tc_window wh, ptrdiff_t row,
                                 ptrdiff_t begin, ptrdiff_t end, const bool indices, const bool pairs) {
   const ptrdiff_t height = (ptrdiff_t)a->in_size[1], width = (ptrdiff_t)a->in_size[2];
   const ptrdiff_t stride = pairs ? 2 : (ptrdiff_t)a->stride[2], taps = (ptrdiff_t)a->kernel[2];
@@ -120,8 +120,8 @@ TC_INLINE ptrdiff_t max_vectors(const tc_pool_args *a, ptrdiff_t plane, tc_windo
   const ptrdiff_t out = (plane * (ptrdiff_t)(a->out_size[0] * a->out_size[1]) + row) * (ptrdiff_t)a->out_size[2];
   float *y = TC_PTR(float, a->y) + out;
   const vi32 lanes = (vi32){0, 1, 2, 3} * v_set_i32((int32_t)stride);
-  ptrdiff_t i = begin;
-  for (; i + 4 <= end; i += 4) {
+  for (ptrdiff_t next = begin; next < end; next += 4) {
+    const ptrdiff_t i = next + 4 <= end ? next : end - 4;
     const ptrdiff_t column = i * stride - (ptrdiff_t)a->padding[2];
     vf32 best = v_set_f32(-INFINITY);
     vi32 best_at = lanes + v_set_i32((int32_t)((wd.start * height + wh.start) * width + column));
@@ -144,7 +144,6 @@ TC_INLINE ptrdiff_t max_vectors(const tc_pool_args *a, ptrdiff_t plane, tc_windo
     v_store(y + i, best);
     if (indices) store_indices(a, out + i, best_at);
   }
-  return i;
 }
 
 // ---------------------------------------------------------------- all of it
@@ -162,16 +161,19 @@ static void max_rows(void *ctx, int64_t begin, int64_t end, int thread) {
     const ptrdiff_t plane = at / rows, row = at % rows;
     const tc_window wd = window_of(t, 0, row / (ptrdiff_t)a->out_size[1]);
     const tc_window wh = window_of(t, 1, row % (ptrdiff_t)a->out_size[1]);
-    ptrdiff_t vectors_end = inner_begin;
-    if (inner_begin < inner_end && wd.count > 0 && wh.count > 0) {
+    const bool vectors = inner_end - inner_begin >= 4 && wd.count > 0 && wh.count > 0;
+    const ptrdiff_t scalars_begin = vectors ? inner_begin : 0, scalars_end = vectors ? inner_end : 0;
+    if (vectors) {
 #define VECTORS(indices, pairs) max_vectors(a, plane, wd, wh, row, inner_begin, inner_end, indices, pairs)
-      vectors_end = a->indices ? (pairs ? VECTORS(true, true) : VECTORS(true, false))
-                               : (pairs ? VECTORS(false, true) : VECTORS(false, false));
+      if (a->indices && pairs) VECTORS(true, true);
+      else if (a->indices) VECTORS(true, false);
+      else if (pairs) VECTORS(false, true);
+      else VECTORS(false, false);
 #undef VECTORS
     }
 #define OUTPUTS(E, C)                                                                                               \
-  max_outputs_##E##_##C(t, TC_PTR(const E, a->x), TC_PTR(E, a->y), plane, wd, wh, row, 0, inner_begin);             \
-  max_outputs_##E##_##C(t, TC_PTR(const E, a->x), TC_PTR(E, a->y), plane, wd, wh, row, vectors_end, width);         \
+  max_outputs_##E##_##C(t, TC_PTR(const E, a->x), TC_PTR(E, a->y), plane, wd, wh, row, 0, scalars_begin);           \
+  max_outputs_##E##_##C(t, TC_PTR(const E, a->x), TC_PTR(E, a->y), plane, wd, wh, row, scalars_end, width);         \
   break
     switch (a->dtype) {
       case TC_F32: OUTPUTS(f32, f32);

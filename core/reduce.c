@@ -18,8 +18,9 @@ enum {
   MAX_TILE = 256,         // results of one tile
   LANES = 4,              // tiles are padded to a multiple of this
   LINE_BLOCK = 512,       // elements of a line that pass through a buffer at a time
-  BUFFER_BYTES = 16384,   // of rows that do
-  SHORT_LINE = 16,        // by columns if there are no more elements than this to reduce
+  BUFFER_BYTES = 32768,   // of rows that do
+  SHORT_LINE = 8,         // by columns if there are no more elements than this to reduce
+  LINE_TILE = 64,         // columns that are made into lines at a time
   GRAIN = 32768,          // elements worth a thread
   PART_MIN = 16384,       // elements of a part of a split, at least
   PARTS = 64,             // parts of all tiles together, about
@@ -42,8 +43,10 @@ static int64_t fold_of(const tc_reduce_args *a) {
   switch (a->op) {
     case TC_RED_SUM: case TC_RED_MEAN: return TC_FOLD_SUM;
     case TC_RED_PROD: return TC_FOLD_PROD;
-    case TC_RED_MAX: case TC_RED_ARGMAX: return TC_FOLD_MAX;
-    case TC_RED_MIN: case TC_RED_ARGMIN: return TC_FOLD_MIN;
+    case TC_RED_MAX: return a->out2 != 0 ? TC_FOLD_MAX : TC_FOLD_AMAX;
+    case TC_RED_MIN: return a->out2 != 0 ? TC_FOLD_MIN : TC_FOLD_AMIN;
+    case TC_RED_ARGMAX: return TC_FOLD_MAX;
+    case TC_RED_ARGMIN: return TC_FOLD_MIN;
     case TC_RED_ANY: return TC_FOLD_ANY;
     case TC_RED_ALL: return TC_FOLD_ALL;
     case TC_RED_NANSUM: return TC_FOLD_NANSUM;
@@ -103,7 +106,7 @@ static int plan(const tc_reduce_args *a, job *j) {
   int same = a->in_dtype == j->loop_dtype;
   j->direct = same && (j->by_columns ? keep_stride == 1 && j->fold->rows != 0
                                      : red_stride == 1 && (a->nreduce == 1 || a->red_shape[0] >= 64));
-  int64_t tile = j->by_columns ? MAX_TILE : at_most(at_least(GRAIN / at_least(j->red_total, 1), 1), MAX_TILE);
+  int64_t tile = j->by_columns ? (j->fold->rows != 0 ? MAX_TILE : LINE_TILE) : at_most(at_least(GRAIN / at_least(j->red_total, 1), 1), MAX_TILE);
   j->tile = at_most(tile, at_least(row, 1));
   j->padded = (j->tile + LANES - 1) / LANES * LANES;
   j->row_tiles = (row + j->tile - 1) / j->tile;
@@ -268,34 +271,49 @@ static tile_place place_tile(const job *j, int64_t tile) {
 }
 
 static void fold_tile(const job *j, tile_place t, int64_t begin, int64_t end, tc_partial *s) {
-  for (int64_t c = 0; c < j->padded; c++) j->fold->start(&s[c]);
+  j->fold->start(&s[0]);
+  for (int64_t c = 1; c < j->padded; c++) s[c] = s[0];
   const char *in = TC_PTR(const char, j->a->in + (uint64_t)(t.in * j->in_size));
   if (begin == end) return;
   if (j->by_columns) {
     fold_columns(j, in, t.n, begin, end, s);
   } else {
-    int64_t stride = j->a->nkeep > 0 ? j->a->keep_in[0] : 0;
-    for (int64_t c = 0; c < t.n; c++) fold_line(j, in + c * stride * j->in_size, begin, end, &s[c]);
+    int64_t next = (j->a->nkeep > 0 ? j->a->keep_in[0] : 0) * j->in_size;
+    if (j->direct && j->a->nreduce == 1) {
+      for (int64_t c = 0; c < t.n; c++) {
+        j->fold->line(&s[c], in + c * next + begin * j->in_size, end - begin, begin, 0, j->a->param[0]);
+      }
+    } else {
+      for (int64_t c = 0; c < t.n; c++) fold_line(j, in + c * next, begin, end, &s[c]);
+    }
   }
 }
 
-// What a float operator makes of its partial result.
-static double finish(const tc_reduce_args *a, const tc_partial *s, double n) {
-  double sum = s->v.f + s->w;
+// What a float operator makes of its partial results.
+#define EACH(expression)                                    \
+  do {                                                      \
+    for (int64_t c = 0; c < count; c++) {                   \
+      const double sum = s[c].v.f + s[c].w;                 \
+      (void)sum;                                            \
+      values[c].f = (expression);                           \
+    }                                                       \
+    return;                                                 \
+  } while (0)
+
+static void finish(const tc_reduce_args *a, const tc_partial *s, int64_t count, double n, tc_value *values) {
+  double p = a->param[0];
   switch (a->op) {
-    case TC_RED_MEAN: return sum / n;
-    case TC_RED_SUM: case TC_RED_NANSUM: case TC_RED_SUMSQ: case TC_RED_COUNT_NONZERO: return sum;
-    case TC_RED_VAR: return s->w / fmax(n - a->param[0], 0);
-    case TC_RED_STD: return sqrt(s->w / fmax(n - a->param[0], 0));
-    case TC_RED_LOGSUMEXP: return s->v.f + log(s->w);
-    case TC_RED_NORM: {
-      double p = a->param[0];
-      if (p == 0 || p == 1) return sum;
-      if (p == 2) return sqrt(sum);
-      if (fabs(p) == INFINITY) return s->v.f;
-      return pow(sum, 1 / p);
-    }
-    default: return s->v.f;
+    case TC_RED_SUM: case TC_RED_NANSUM: case TC_RED_SUMSQ: case TC_RED_COUNT_NONZERO: EACH(sum);
+    case TC_RED_MEAN: EACH(sum / n);
+    case TC_RED_VAR: EACH(s[c].w / fmax(n - p, 0));
+    case TC_RED_STD: EACH(sqrt(s[c].w / fmax(n - p, 0)));
+    case TC_RED_LOGSUMEXP: EACH(s[c].v.f + log(s[c].w));
+    case TC_RED_NORM:
+      if (p == 0 || p == 1) EACH(sum);
+      if (p == 2) EACH(sqrt(sum));
+      if (fabs(p) == INFINITY) EACH(s[c].v.f);
+      EACH(pow(sum, 1 / p));
+    default: EACH(s[c].v.f);
   }
 }
 
@@ -310,15 +328,12 @@ static void store(uint64_t data, int64_t dtype, int64_t offset, int64_t stride, 
 static void finish_tile(const job *j, tile_place t, const tc_partial *s) {
   const tc_reduce_args *a = j->a;
   int64_t stride = a->nkeep > 0 ? a->keep_out[0] : 1;
-  union { double f; int64_t i; } values[MAX_TILE];
+  tc_value values[MAX_TILE];
   int places = a->op == TC_RED_ARGMAX || a->op == TC_RED_ARGMIN;
   int truth = a->op == TC_RED_ANY || a->op == TC_RED_ALL;
   int integers = places || truth || (j->loop_dtype != TC_F32 && j->loop_dtype != TC_F64);
-  for (int64_t c = 0; c < t.n; c++) {
-    if (places) values[c].i = s[c].at;
-    else if (integers) values[c].i = s[c].v.i;
-    else values[c].f = finish(a, &s[c], (double)j->red_total);
-  }
+  if (!integers) finish(a, s, t.n, (double)j->red_total, values);
+  for (int64_t c = 0; integers && c < t.n; c++) values[c].i = places ? s[c].at : s[c].v.i;
   store(a->out, a->out_dtype, t.out, stride, values, integers ? TC_I64 : TC_F64, t.n);
   if (a->out2 == 0 || places) return;
   if (a->op == TC_RED_MAX || a->op == TC_RED_MIN) {

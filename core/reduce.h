@@ -7,17 +7,19 @@
 // What the operators of tc_reduce.h come down to.
 enum {
   TC_FOLD_SUM, TC_FOLD_NANSUM, TC_FOLD_SUMSQ, TC_FOLD_SUMABS, TC_FOLD_SUMPOW, TC_FOLD_COUNT, TC_FOLD_PROD,
-  TC_FOLD_MAX, TC_FOLD_MIN, TC_FOLD_MAXABS, TC_FOLD_MINABS, TC_FOLD_ANY, TC_FOLD_ALL, TC_FOLD_VAR,
-  TC_FOLD_LOGSUMEXP,
+  TC_FOLD_MAX, TC_FOLD_MIN, TC_FOLD_AMAX, TC_FOLD_AMIN, TC_FOLD_MAXABS, TC_FOLD_MINABS, TC_FOLD_ANY, TC_FOLD_ALL,
+  TC_FOLD_VAR, TC_FOLD_LOGSUMEXP,
   TC_FOLD_COUNT_OF,
 };
 
+typedef union { double f; int64_t i; } tc_value;
+
 // One result in the making. float32 accumulates in float64 (in blocks, see there), integers in int64.
 typedef struct {
-  union { double f; int64_t i; } v;  // the sum, product, extreme, truth; VAR: the mean; LOGSUMEXP: the largest
+  tc_value v;  // the sum, product, extreme, truth; VAR: the mean; LOGSUMEXP: the largest
   double w;                          // float64 sums: what rounding lost; VAR: sum of squared differences from the
                                      // mean; LOGSUMEXP: sum of exp(x - v)
-  int64_t at;                        // extremes: where, counted over the reduced space
+  int64_t at;                        // MAX, MIN: where, counted over the reduced space
 } tc_partial;
 
 typedef struct {

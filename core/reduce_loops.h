@@ -145,7 +145,21 @@ static void line_prod(tc_partial *s, const void *data, int64_t n, int64_t at, in
 #define HIGHEST INT64_MAX
 #endif
 
-#define EXTREME_KERNELS(name, op, choose, first, mapped)                                                     \
+// The first element equal to value (or, if that is NaN, the first NaN); there is one.
+static int64_t place_of(const E *x, int64_t n, E value) {
+  int64_t i = 0;
+#ifdef FLOATS
+  if (value != value) {
+    while (x[i] == x[i]) i++;
+    return i;
+  }
+#endif
+  for (; i + L <= n && !v_any((M)(v_load(x + i) == SPLAT(value))); i += L) {
+  }
+  while (x[i] != value) i++;
+  return i;
+}
+#define EXTREME_KERNELS(name, op, choose, first, mapped, placed)                                                    \
   static void start_##name(tc_partial *s) { *s = (tc_partial){.v.FIELD = first, .at = -1}; }                 \
   static void merge_##name(tc_partial *s, int64_t s_count, const tc_partial *t, int64_t t_count) {           \
     (void)s_count;                                                                                           \
@@ -176,30 +190,33 @@ static void line_prod(tc_partial *s, const void *data, int64_t n, int64_t at, in
       }                                                                                                      \
       if (s->at >= 0 && !BETTER(op, value, (E)s->v.FIELD)) continue;                                         \
       s->v.FIELD = value;                                                                                    \
-      s->at = at + place_##name(x, m, value);                                                                \
+      s->at = at + (placed ? place_of(x, m, value) : 0);                                                     \
     }                                                                                                        \
   }                                                                                                          \
+  /* Columns likewise; the second look goes from the last row up, so that the first place is the one that stays. */ \
   TC_INLINE void group_##name(tc_partial *s, const E *x, int64_t stride, int64_t rows, int64_t at,           \
                               int width) {                                                                   \
     T best[WIDE];                                                                                            \
     M place[WIDE];                                                                                           \
-    for (int v = 0; v < width; v++) {                                                                        \
-      best[v] = map_##name(v_load(x + v * L));                                                               \
-      place[v] = (M){0};                                                                                     \
-    }                                                                                                        \
+    for (int v = 0; v < width; v++) best[v] = map_##name(v_load(x + v * L));                                 \
     for (int64_t r = 1; r < rows; r++) {                                                                     \
-      x += stride;                                                                                           \
-      for (int v = 0; v < width; v++) {                                                                      \
-        T y = map_##name(v_load(x + v * L));                                                                 \
-        M better = (M)(BETTER(op, y, best[v]));                                                                   \
-        best[v] = v_select(better, y, best[v]);                                                              \
-        place[v] = v_select(better, (M){0} + (M_ELEMENT)r, place[v]);                                        \
-      }                                                                                                      \
+      for (int v = 0; v < width; v++) best[v] = choose(best[v], map_##name(v_load(x + r * stride + v * L))); \
     }                                                                                                        \
     for (int v = 0; v < width; v++) {                                                                        \
+      int replaces[L], any = 0;                                                                              \
+      for (int l = 0; l < L; l++) {                                                                          \
+        const tc_partial *t = &s[v * L + l];                                                                 \
+        any |= replaces[l] = t->at < 0 || BETTER(op, best[v][l], (E)t->v.FIELD);                             \
+      }                                                                                                      \
+      if (!any) continue;                                                                                    \
+      place[v] = (M){0};                                                                                     \
+      for (int64_t r = rows - 1; placed && r >= 0; r--) {                                                    \
+        T y = v_load(x + r * stride + v * L);                                                                \
+        place[v] = v_select((M)((y == best[v]) | (y != y)), (M){0} + (M_ELEMENT)r, place[v]);                \
+      }                                                                                                      \
       for (int l = 0; l < L; l++) {                                                                          \
         tc_partial *t = &s[v * L + l];                                                                       \
-        if (t->at >= 0 && !BETTER(op, best[v][l], (E)t->v.FIELD)) continue;                                  \
+        if (!replaces[l]) continue;                                                                          \
         t->v.FIELD = best[v][l];                                                                             \
         t->at = at + place[v][l];                                                                            \
       }                                                                                                      \
@@ -211,37 +228,21 @@ static void line_prod(tc_partial *s, const void *data, int64_t n, int64_t at, in
     for (int64_t r = 0; r < rows; r += TALL) {                                                               \
       const E *x = (const E *)data + r * stride;                                                             \
       int64_t m = rows - r < TALL ? rows - r : TALL, c = 0;                                                  \
-      for (; c + 2 * L <= columns; c += 2 * L) group_##name(s + c, x + c, stride, m, at + r, 2);             \
+      for (; c + WIDE * L <= columns; c += WIDE * L) group_##name(s + c, x + c, stride, m, at + r, WIDE);    \
       for (; c < columns; c += L) group_##name(s + c, x + c, stride, m, at + r, 1);                          \
     }                                                                                                        \
   }
 
 #define EXTREME_FOLD(name) {line_##name, rows_##name, start_##name, merge_##name}
 
-// The first element equal to value (or, if that is NaN, the first NaN); there is one.
-static int64_t place_of(const E *x, int64_t n, E value) {
-  int64_t i = 0;
+EXTREME_KERNELS(max, >, v_maximum, LOWEST, x, 1)
+EXTREME_KERNELS(min, <, v_minimum, HIGHEST, x, 1)
+// Where nobody asks for places.
+EXTREME_KERNELS(amax, >, v_maximum, LOWEST, x, 0)
+EXTREME_KERNELS(amin, <, v_minimum, HIGHEST, x, 0)
 #ifdef FLOATS
-  if (value != value) {
-    while (x[i] == x[i]) i++;
-    return i;
-  }
-#endif
-  for (; i + L <= n && !v_any((M)(v_load(x + i) == SPLAT(value))); i += L) {
-  }
-  while (x[i] != value) i++;
-  return i;
-}
-#define place_max place_of
-#define place_min place_of
-EXTREME_KERNELS(max, >, v_maximum, LOWEST, x)
-EXTREME_KERNELS(min, <, v_minimum, HIGHEST, x)
-#ifdef FLOATS
-// Norms do not ask where.
-#define place_maxabs(x, n, value) 0
-#define place_minabs(x, n, value) 0
-EXTREME_KERNELS(maxabs, >, v_maximum, 0, v_abs(x))
-EXTREME_KERNELS(minabs, <, v_minimum, INFINITY, v_abs(x))
+EXTREME_KERNELS(maxabs, >, v_maximum, 0, v_abs(x), 0)
+EXTREME_KERNELS(minabs, <, v_minimum, INFINITY, v_abs(x), 0)
 #endif
 
 // Truth. Lines stop at the first element that decides.
@@ -367,8 +368,8 @@ static void line_logsumexp(tc_partial *s, const void *data, int64_t n, int64_t a
   for (; n > 0; x += BLOCK, n -= BLOCK) {
     int64_t m = n < BLOCK ? n : BLOCK, i = 0;
     tc_partial largest;
-    start_max(&largest);
-    line_max(&largest, x, m, 0, 0, 0);
+    start_amax(&largest);
+    line_amax(&largest, x, m, 0, 0, 0);
     tc_partial block = {.v.f = largest.v.f, .w = 1};
     if (fabs(block.v.f) < INFINITY) {
       T acc = K(0), shift = K(block.v.f);
@@ -388,6 +389,8 @@ const tc_fold TABLE[TC_FOLD_COUNT_OF] = {
     [TC_FOLD_PROD] = {line_prod, 0, start_prod, merge_prod},
     [TC_FOLD_MAX] = EXTREME_FOLD(max),
     [TC_FOLD_MIN] = EXTREME_FOLD(min),
+    [TC_FOLD_AMAX] = EXTREME_FOLD(amax),
+    [TC_FOLD_AMIN] = EXTREME_FOLD(amin),
     [TC_FOLD_ANY] = {line_any, 0, start_any, merge_any},
     [TC_FOLD_ALL] = {line_all, 0, start_all, merge_all},
 #ifdef FLOATS

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "numbers.h"
 
@@ -9,76 +10,96 @@ typedef struct { uint64_t half[2]; } sixteen;
 typedef struct { float re, im; } complex64;
 typedef struct { double re, im; } complex128;
 
-#define FOR_EACH(S, statement)                                                                  \
+// The loop in general, over places or strides;
+#define AT_PLACES(S, statement)                                                                 \
   {                                                                                             \
+    const ptrdiff_t so = (ptrdiff_t)u->out_stride, ss = (ptrdiff_t)u->src_stride;               \
+    const ptrdiff_t sp = (ptrdiff_t)u->place_stride, scale_of_place = (ptrdiff_t)u->place_scale; \
     S *const out = u->out;                                                                      \
     const S *const src = u->src;                                                                \
-    for (int64_t k = 0; k < u->m; k++) {                                                        \
-      S *const o = out + k * u->out_stride + (u->place ? u->place[k * u->place_stride] * u->place_scale : 0); \
-      const S s = src[k * u->src_stride];                                                       \
+    const int64_t *const place = u->place;                                                      \
+    for (ptrdiff_t k = 0; k < (ptrdiff_t)u->m; k++) {                                           \
+      S *const o = out + k * so + (place ? (ptrdiff_t)place[k * sp] * scale_of_place : 0);      \
+      const S s = src[k * ss];                                                                  \
+      statement;                                                                                \
+    }                                                                                           \
+  }
+// and along two rows, where it becomes vector code.
+#define ALONG_ROWS(S, statement)                                                                \
+  {                                                                                             \
+    S *restrict o = u->out;                                                                     \
+    const S *restrict src = u->src;                                                             \
+    for (ptrdiff_t k = 0; k < (ptrdiff_t)u->m; k++, o++) {                                      \
+      const S s = src[k];                                                                       \
       statement;                                                                                \
     }                                                                                           \
   }
 
+static inline bool is_rows(const tc_update *u) { return !u->place && u->out_stride == 1 && u->src_stride == 1; }
+
 static void assign(const tc_update *u) {
   switch (tc_dtype_size(u->dtype)) {
-    case 1: FOR_EACH(uint8_t, *o = s) break;
-    case 2: FOR_EACH(uint16_t, *o = s) break;
-    case 4: FOR_EACH(uint32_t, *o = s) break;
-    case 8: FOR_EACH(uint64_t, *o = s) break;
-    default: FOR_EACH(sixteen, *o = s)
+    case 1: AT_PLACES(uint8_t, *o = s) break;
+    case 2: AT_PLACES(uint16_t, *o = s) break;
+    case 4: AT_PLACES(uint32_t, *o = s) break;
+    case 8: AT_PLACES(uint64_t, *o = s) break;
+    default: AT_PLACES(sixteen, *o = s)
   }
 }
 
-// One function for each real dtype: V is what `of` a storage element gives and the arithmetic is done in,
+// Two functions for each real dtype: V is what `of` a storage element gives and the arithmetic is done in,
 // `number` what elements are compared as. Integers compute unsigned, because they wrap.
-#define UPDATES(name, S, V, of, to, number, field)                                              \
+#define UPDATES_BY(name, EACH, S, V, of, to, number, field)                                     \
   static void name(const tc_update *u) {                                                        \
     const V scale = (V)u->scale.field;                                                          \
     switch (u->op) {                                                                            \
-      case TC_UPDATE_ADD: FOR_EACH(S, *o = (S)to((V)(of(*o) + of(s)))) break;                   \
-      case TC_UPDATE_ADD_SCALED: FOR_EACH(S, *o = (S)to((V)(of(*o) + scale * of(s)))) break;    \
-      case TC_UPDATE_MUL: FOR_EACH(S, *o = (S)to((V)(of(*o) * of(s)))) break;                   \
+      case TC_UPDATE_ADD: EACH(S, *o = (S)to((V)(of(*o) + of(s)))) break;                       \
+      case TC_UPDATE_ADD_SCALED: EACH(S, *o = (S)to((V)(of(*o) + scale * of(s)))) break;        \
+      case TC_UPDATE_MUL: EACH(S, *o = (S)to((V)(of(*o) * of(s)))) break;                       \
       case TC_UPDATE_MAX:                                                                       \
-        FOR_EACH(S, *o = number(*o) < number(s) || number(s) != number(s) ? s : *o) break;      \
-      default: FOR_EACH(S, *o = number(s) < number(*o) || number(s) != number(s) ? s : *o)      \
+        EACH(S, *o = number(*o) < number(s) || number(s) != number(s) ? s : *o) break;          \
+      default: EACH(S, *o = number(s) < number(*o) || number(s) != number(s) ? s : *o)          \
     }                                                                                           \
   }
-UPDATES(update_u8, uint8_t, uint32_t, , , , i)
-UPDATES(update_i8, int8_t, uint32_t, (uint32_t), , , i)
-UPDATES(update_i16, int16_t, uint32_t, (uint32_t), , , i)
-UPDATES(update_i32, int32_t, uint32_t, (uint32_t), , , i)
-UPDATES(update_i64, int64_t, uint64_t, (uint64_t), , , i)
-UPDATES(update_f32, float, float, , , , f)
-UPDATES(update_f64, double, double, , , , f)
-UPDATES(update_f16, uint16_t, float, tc_f32_of_f16, tc_f16_of_f32, tc_f32_of_f16, f)
-UPDATES(update_bf16, uint16_t, float, tc_f32_of_bf16, tc_bf16_of_f32, tc_f32_of_bf16, f)
+#define UPDATES(name, S, V, of, to, number, field)                  \
+  UPDATES_BY(places_##name, AT_PLACES, S, V, of, to, number, field) \
+  UPDATES_BY(rows_##name, ALONG_ROWS, S, V, of, to, number, field)
+UPDATES(u8, uint8_t, uint32_t, , , , i)
+UPDATES(i8, int8_t, uint32_t, (uint32_t), , , i)
+UPDATES(i16, int16_t, uint32_t, (uint32_t), , , i)
+UPDATES(i32, int32_t, uint32_t, (uint32_t), , , i)
+UPDATES(i64, int64_t, uint64_t, (uint64_t), , , i)
+UPDATES(f32, float, float, , , , f)
+UPDATES(f64, double, double, , , , f)
+UPDATES(f16, uint16_t, float, tc_f32_of_f16, tc_f16_of_f32, tc_f32_of_f16, f)
+UPDATES(bf16, uint16_t, float, tc_f32_of_bf16, tc_bf16_of_f32, tc_f32_of_bf16, f)
 
 // Sums of truths are or, products and.
 static void update_bool(const tc_update *u) {
   const bool all = u->op == TC_UPDATE_MUL || u->op == TC_UPDATE_MIN;
   const bool scale = u->op != TC_UPDATE_ADD_SCALED || u->scale.i != 0;
-  if (all) FOR_EACH(uint8_t, *o = *o && s) else FOR_EACH(uint8_t, *o = *o || (s && scale))
+  if (all) AT_PLACES(uint8_t, *o = *o && s) else AT_PLACES(uint8_t, *o = *o || (s && scale))
 }
 
-static void add_c64(const tc_update *u) { FOR_EACH(complex64, o->re += s.re; o->im += s.im) }
-static void add_c128(const tc_update *u) { FOR_EACH(complex128, o->re += s.re; o->im += s.im) }
+static void add_c64(const tc_update *u) { AT_PLACES(complex64, o->re += s.re; o->im += s.im) }
+static void add_c128(const tc_update *u) { AT_PLACES(complex128, o->re += s.re; o->im += s.im) }
 
 void tc_update_run(const tc_update *u) {
   if (u->op == TC_UPDATE_ASSIGN) {
     assign(u);
     return;
   }
+  const bool rows = is_rows(u);
   switch (u->dtype) {
-    case TC_U8: update_u8(u); break;
-    case TC_I8: update_i8(u); break;
-    case TC_I16: update_i16(u); break;
-    case TC_I32: update_i32(u); break;
-    case TC_I64: update_i64(u); break;
-    case TC_F32: update_f32(u); break;
-    case TC_F64: update_f64(u); break;
-    case TC_F16: update_f16(u); break;
-    case TC_BF16: update_bf16(u); break;
+    case TC_U8: (rows ? rows_u8 : places_u8)(u); break;
+    case TC_I8: (rows ? rows_i8 : places_i8)(u); break;
+    case TC_I16: (rows ? rows_i16 : places_i16)(u); break;
+    case TC_I32: (rows ? rows_i32 : places_i32)(u); break;
+    case TC_I64: (rows ? rows_i64 : places_i64)(u); break;
+    case TC_F32: (rows ? rows_f32 : places_f32)(u); break;
+    case TC_F64: (rows ? rows_f64 : places_f64)(u); break;
+    case TC_F16: (rows ? rows_f16 : places_f16)(u); break;
+    case TC_BF16: (rows ? rows_bf16 : places_bf16)(u); break;
     case TC_BOOL: update_bool(u); break;
     case TC_C64: add_c64(u); break;
     default: add_c128(u);

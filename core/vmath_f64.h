@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "simd.h"
+#include "special.h"
 
 #define TC_F64_1(name, f) \
   TC_WORD vf64 v_##name(vf64 x) { return (vf64){f(x[0]), f(x[1])}; }
@@ -49,29 +50,6 @@ TC_WORD vf64 v_gauss_cdf(vf64 x, vf64 e) {
   return v_const_f64(0.5) * v_erfc(x * v_const_f64(-0.70710678118654752440));
 }
 
-// Giles-style rational start (torch/aten Math.h calc_erfinv) and two Newton steps.
-static inline double tc_erfinv(double y) {
-  static const double a[4] = {0.886226899, -1.645349621, 0.914624893, -0.140543331};
-  static const double b[4] = {-2.118377725, 1.442710462, -0.329097515, 0.012229801};
-  static const double c[4] = {-1.970840454, -1.624906493, 3.429567803, 1.641345311};
-  static const double d[2] = {3.543889200, 1.637067800};
-  double size = fabs(y), x;
-  if (!(size <= 1)) return NAN;
-  if (size == 1) return copysign(INFINITY, y);
-  if (size <= 0.7) {
-    double z = y * y;
-    double num = ((a[3] * z + a[2]) * z + a[1]) * z + a[0];
-    double dem = (((b[3] * z + b[2]) * z + b[1]) * z + b[0]) * z + 1;
-    x = y * num / dem;
-  } else {
-    double z = sqrt(-log((1 - size) / 2));
-    double num = ((c[3] * z + c[2]) * z + c[1]) * z + c[0];
-    double dem = (d[1] * z + d[0]) * z + 1;
-    x = copysign(num, y) / dem;
-  }
-  for (int i = 0; i < 2; i++) x -= (erf(x) - y) / (1.12837916709551257390 * exp(-x * x));
-  return x;
-}
 TC_F64_1(erfinv, tc_erfinv)
 
 #undef TC_F64_1

@@ -1,4 +1,4 @@
-// Small things around vectors: transpositions, sums across lanes, pointers that advance by bytes.
+// Small things around vectors: transpositions, sums across vectors, pointers that advance by bytes.
 #ifndef TC_VTOOLS_H
 #define TC_VTOOLS_H
 
@@ -31,12 +31,5 @@ TC_WORD vf32 v_sums(const vf32 *v) {
 TC_WORD vf64 v_sums(const vf64 *v) {
   return __builtin_shufflevector(v[0], v[1], 0, 2) + __builtin_shufflevector(v[0], v[1], 1, 3);
 }
-
-// The sum of a vector's lanes.
-TC_WORD float v_sum(vf32 v) {
-  const vf32 pairs = v + __builtin_shufflevector(v, v, 2, 3, 0, 1);
-  return pairs[0] + pairs[1];
-}
-TC_WORD double v_sum(vf64 v) { return v[0] + v[1]; }
 
 #endif

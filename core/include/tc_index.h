@@ -2,8 +2,8 @@
 //
 // Pure moves take any dtype (only its size counts); those that compute take every dtype but complex, bool included
 // (sum is or, product is and), float16 and bfloat16 with float32 inside and a rounding for each update, as PyTorch.
-// Every index is checked before anything is written. A bad one: TC_INDEX_OUT_OF_RANGE {index, size, position in the
-// index tensor in logical order, dim}. Index tensors are int64, or int32 where a struct has index_dtype.
+// Every index is checked before anything is written. A bad one: TC_INDEX_OUT_OF_RANGE {index, size, its offset in the
+// index tensor in elements, dim}. Index tensors are int64, or int32 where a struct has index_dtype.
 // Updates that meet at one place happen in the order of the index.
 #ifndef TC_INDEX_H
 #define TC_INDEX_H
@@ -191,8 +191,10 @@ typedef enum { TC_BAG_SUM = 0, TC_BAG_MEAN = 1, TC_BAG_MAX = 2 } tc_bag_mode;
 
 // Forward: out (bags, d) from weight (v, d) and index (m); bag b is index[offset[b]] up to offset[b + 1] (the last one
 // up to m, or to offset[bags] with include_last_offset). Indices equal to padding_idx do not count.
-// Also written: bag_size (bags) int64; offset2bag (m) int64; max_indices (bags, d) int64 with MAX (-1 in empty bags).
-// Backward: grad (bags, d) to grad_weight (v, d), written whole, and, if given, grad_per_sample (m) (SUM only).
+// Also written: bag_size (bags) and offset2bag (m), int64, 0: not wanted; max_indices (bags, d) int64 with MAX (-1 in
+// empty bags).
+// Backward: grad (bags, d) to grad_weight (v, d), written whole, and grad_per_sample (m) (SUM only), 0: not wanted.
+// scale_grad_by_freq divides by how often a word occurs in index; PyTorch 1.13 divides by another word's count.
 // TC_BAD_VALUE {position} if the offsets do not start at 0, decrease, or pass m.
 typedef struct {
   uint64_t scratch;     // backward
@@ -249,7 +251,7 @@ typedef struct {
 TC_EXPORT(tc_bincount) int32_t tc_bincount(const tc_bincount_args *a);
 
 // histc: out (bins) of in's dtype (float32, float64): counts of in in `bins` equal steps of [min, max], max belonging to
-// the last one; what lies outside, and NaN, is not counted. weights (n) of the dtype, or 0: 1 each.
+// the last one; what lies outside, and NaN, is not counted. min < max. weights (n) of the dtype, or 0: 1 each.
 typedef struct {
   int64_t dtype;
   uint64_t in, weights, out;

@@ -20,11 +20,11 @@
 
 static double ref_sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
-// One Newton step on the library's own start has more than enough digits; near 1 erfc has the digits that erf lacks.
+// One Newton step on the word's own float64 value has more than enough digits; near 1 erfc has the digits that erf lacks.
 static double ref_erfinv(double y) {
   double size = fabs(y);
   if (!(size < 1)) return size == 1 ? copysign(INFINITY, y) : NAN;
-  double x = fabs(tc_erfinv(y));
+  double x = fabs(v_wide_erfinv(v_set_f64(y))[0]);
   double error = size < 0.5 ? erf(x) - size : (1 - size) - erfc(x);
   x -= error / (1.12837916709551257390 * exp(-x * x));
   return copysign(x, y);
