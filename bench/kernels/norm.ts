@@ -36,7 +36,20 @@ for (const [rows, cols] of [[1024, 1024], [512, 128], [8, 4096]] as const) {
     const n = rows * cols;
     const p = Array.from({ length: 4 }, () => random(cols));
     return struct(
-      ...[0, F32, F32, rows, cols, f64(1e-5), random(n), alloc(4 * n), p[0]!, p[1]!, random(rows), random(rows)],
+      ...[
+        0,
+        F32,
+        F32,
+        rows,
+        cols,
+        f64(1e-5),
+        random(n),
+        alloc(4 * n),
+        p[0]!,
+        p[1]!,
+        random(rows),
+        random(rows),
+      ],
       ...[random(n), alloc(4 * n), p[2]!, p[3]!],
     );
   };
@@ -64,12 +77,20 @@ interface Pool {
   padding?: number;
 }
 
-function pool({ planes, size, kernel: k, stride, padding = 0 }: Pool, indexType: number, out?: number): number {
+function pool(
+  { planes, size, kernel: k, stride, padding = 0 }: Pool,
+  indexType: number,
+  out?: number,
+): number {
   const o = out ?? Math.floor((size + 2 * padding - k) / stride) + 1;
   const indices = alloc(8 * planes * o * o);
   const x = random(planes * size * size), y = random(planes * o * o);
   const args = struct(
-    ...[F32, indexType || I64, planes, [1, size, size], [1, o, o], [1, k, k], [1, stride, stride], [0, padding, padding]],
+    ...[F32, indexType || I64, planes, [1, size, size], [1, o, o], [1, k, k], [1, stride, stride], [
+      0,
+      padding,
+      padding,
+    ]],
     ...[[1, 1, 1], 1, 0, x, y, indexType ? indices : 0],
   );
   if (indexType) core.exports["tc_max_pool"]!(args);
@@ -86,5 +107,9 @@ run("max_pool 64x112x112 3/2 int64", "tc_max_pool", () => pool(stem, I64));
 run("max_pool 64x112x112 3/2 backward", "tc_max_pool_backward", () => pool(stem, I64));
 run("avg_pool 600x28x28 2/2", "tc_avg_pool", () => pool(lenet, 0));
 run("avg_pool 600x28x28 2/2 backward", "tc_avg_pool_backward", () => pool(lenet, 0));
-run("adaptive_avg_pool 512x7x7", "tc_adaptive_avg_pool", () => pool({ planes: 512, size: 7, kernel: 1, stride: 1 }, 0, 1));
+run(
+  "adaptive_avg_pool 512x7x7",
+  "tc_adaptive_avg_pool",
+  () => pool({ planes: 512, size: 7, kernel: 1, stride: 1 }, 0, 1),
+);
 process.exit(0);
