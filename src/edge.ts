@@ -15,6 +15,7 @@
 import { type CoreOptions, instantiateCore } from "../wasm/core.ts";
 import { cpuBackend } from "./backend/wasm.ts";
 import { runtime } from "./base/env.ts";
+import { setSoftLimit } from "./base/storage.ts";
 
 /** What {@linkcode init} may be told. */
 export interface InitOptions {
@@ -25,7 +26,8 @@ export interface InitOptions {
 /** Where the bytes of the core may come from, if not from a module that the host has compiled. */
 export type CoreBytes = ArrayBuffer | Uint8Array | Response | URL;
 
-const WORKERD_MEMORY = 96 << 20;
+/** An isolate that has more than 128 MB is ended, so the heap begins small, and tensors that may be unused go early. */
+const WORKERD = { maxMemory: 96 << 20, initialMemory: 4 << 20, softLimit: 24 << 20 };
 
 /**
  * Starts the core; nothing can be computed before. With a compiled module (what a Worker's `import` of a .wasm file
@@ -44,10 +46,13 @@ export function init(
 
 function start(module: WebAssembly.Module, { maxMemory }: InitOptions): void {
   if (cpuBackend.core !== null) return;
-  const limit = maxMemory ?? (runtime === "workerd" ? WORKERD_MEMORY : undefined);
-  const coreOptions: CoreOptions = limit === undefined
-    ? { maxThreads: 1 }
-    : { maxThreads: 1, maxMemory: limit };
+  const coreOptions: CoreOptions = { maxThreads: 1 };
+  if (runtime === "workerd") {
+    coreOptions.maxMemory = WORKERD.maxMemory;
+    coreOptions.initialMemory = WORKERD.initialMemory;
+    setSoftLimit(WORKERD.softLimit);
+  }
+  if (maxMemory !== undefined) coreOptions.maxMemory = maxMemory;
   cpuBackend.install(instantiateCore(module, coreOptions));
 }
 

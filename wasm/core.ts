@@ -19,7 +19,6 @@ const MAX_PAGES = 65535;
 /** Sizes to fall back to where an engine or the system refuses to reserve that much address space. */
 const MAX_PAGES_FALLBACKS = [MAX_PAGES, 32768, 16384, 8192, 4096];
 
-/** Room for the program's own data and a first few tensors. */
 const INITIAL_BYTES = 16 << 20;
 
 /** As in core/rt.h. */
@@ -34,6 +33,8 @@ export type CoreFunction = (...args: number[]) => number & bigint;
 export interface CoreOptions {
   /** Most bytes the heap may grow to; default just under 4 GiB, or what the engine allows. */
   maxMemory?: number;
+  /** Bytes for the program's own data and a first few tensors; default 16 MiB. */
+  initialMemory?: number;
   /** Most threads to use; default: the environment's TSTORCH_NUM_THREADS, else the number of processor cores. */
   maxThreads?: number;
 }
@@ -73,7 +74,7 @@ export class Core {
     this.module = module;
     const threaded = WebAssembly.Module.exports(module).some(({ name }) => name === "tc_pool_worker");
     const slots = threaded ? threadSlots(options.maxThreads) : 1;
-    const [memory, maxPages] = createMemory(threaded, stackBytes(slots), options.maxMemory);
+    const [memory, maxPages] = createMemory(threaded, stackBytes(slots), options);
     this.memory = memory;
     this.maxByteLength = maxPages * PAGE;
     const tc_pool_throw = () => this.threads.throwFailure();
@@ -148,10 +149,10 @@ export class Core {
 function createMemory(
   shared: boolean,
   stacks: number,
-  maxMemory: number | undefined,
+  { maxMemory, initialMemory = INITIAL_BYTES }: CoreOptions,
 ): [WebAssembly.Memory, number] {
   const wanted = Math.min(MAX_PAGES, Math.floor((maxMemory ?? MAX_PAGES * PAGE) / PAGE));
-  const initial = Math.ceil((INITIAL_BYTES + stacks) / PAGE);
+  const initial = Math.ceil((initialMemory + stacks) / PAGE);
   if (wanted < initial) {
     throw new RangeError(`loadCore(): maxMemory must be at least ${initial * PAGE}, but got ${maxMemory}`);
   }

@@ -11,14 +11,15 @@ import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url)), root = join(here, "..", "..");
 
-/** Bundles the Worker, with the weights of a .pth file, into a folder. */
+/** Bundles the Worker (or another program around it), with the weights of a .pth file, into a folder. */
 export async function buildWorker(
   out: string = join(root, "build", "cloudflare_worker"),
   model: string = join(here, "model.pth"),
+  entry: string = join(here, "worker.ts"),
 ): Promise<void> {
   mkdirSync(out, { recursive: true });
   await build({
-    entryPoints: [join(here, "worker.ts")],
+    entryPoints: [entry],
     outfile: join(out, "worker.js"),
     bundle: true,
     minify: true,

@@ -61,10 +61,15 @@ export class RunningWorker {
     return this.#output;
   }
 
-  /** The most memory that the whole process has had so far, in MB (10^6 bytes); Linux only. */
-  get peakMegabytes(): number {
+  /**
+   * What the process holds now, in MB (10^6 bytes), without the pages of files that are mapped into it: those are
+   * workerd's own program of over 80 MB, of which a machine may have more or less in memory. What remains is the isolate
+   * (JavaScript's heap, compiled code, WebAssembly memory) and some 14 MB of workerd's. Linux only.
+   */
+  get heldMegabytes(): number {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, "utf8");
-    return Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) * 1024 / 1e6;
+    const kB = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)![1]);
+    return (kB("RssAnon") + kB("RssShmem")) * 1024 / 1e6;
   }
 
   async stop(): Promise<void> {
