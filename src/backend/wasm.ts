@@ -20,7 +20,6 @@ class WasmBackend implements Backend {
   argDoubles: Float64Array = new Float64Array(0);
   core: Core | null = null;
   #argBase = 0;
-  #threadsAsked = false;
 
   /** Takes the heap of a loaded core. */
   install(core: Core): void {
@@ -101,8 +100,7 @@ class WasmBackend implements Backend {
   }
 
   expectWork(): void {
-    if (this.#threadsAsked) return;
-    this.#threadsAsked = true;
+    // Every time: workers check in while the program runs, and only a request takes them into use.
     this.core!.threads.request();
   }
 
