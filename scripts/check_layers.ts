@@ -54,6 +54,7 @@ export const PARTS: readonly Part[] = [
   },
   { layer: 10, name: "nn", paths: ["src/nn/"] },
   { layer: 10, name: "utils", paths: ["src/utils/"] },
+  { layer: 11, name: "func", paths: ["src/func.ts"] },
   { layer: 11, name: "optim", paths: ["src/optim/"] },
   { layer: 11, name: "serialization", paths: ["src/serialization/", "src/serialization.ts"] },
   { layer: 12, name: "vision", paths: ["src/vision/"] },

@@ -90,6 +90,10 @@ export class Tensor {
   get is_sparse(): boolean {
     return false;
   }
+  /** Is it one sample inside `torch.vmap`? */
+  get batched(): boolean {
+    return false;
+  }
   get is_quantized(): boolean {
     return false;
   }

@@ -9,6 +9,8 @@ export * as linalg from "./_gen/linalg.ts";
 export * as special from "./_gen/special.ts";
 export * as fft from "./_gen/fft.ts";
 export * as autograd from "./autograd/mod.ts";
+export * as func from "./func.ts";
+export { vmap } from "./autograd/vmap/vmap.ts";
 export * as random from "./random.ts";
 export * as cuda from "./cuda/mod.ts";
 export * as nn from "./nn/mod.ts";

@@ -101,7 +101,7 @@ function run(
     // Add in place where the sum belongs to this pass alone.
     let sum: Tensor;
     if (
-      !options.createGraph && old.storage.refs === 1 && !old.storage.escaped && old.packed &&
+      !options.createGraph && !grad.batched && old.storage.refs === 1 && !old.storage.escaped && old.packed &&
       old.dtype === grad.dtype
     ) {
       sum = old.add_(grad);

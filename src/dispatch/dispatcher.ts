@@ -13,6 +13,7 @@ import { NotImplementedError, RuntimeError, warnOnce } from "../base/errors.ts";
 import { beginScope, endScope } from "../base/scope.ts";
 import { sameSizes, shapeText } from "../base/size.ts";
 import { countWrite, detached, Tensor } from "../tensor.ts";
+import { interpose, PASS } from "./interpose.ts";
 import { namedResults } from "./named.ts";
 import type { Ctx, Formula, Row, Save } from "./op.ts";
 import { target } from "./target.ts";
@@ -279,6 +280,10 @@ function attach(row: Row, node: OpNode, results: readonly Tensor[]): void {
 
 /** Runs a row on arguments in schema order. */
 export function runRow(row: Row, args: readonly unknown[]): unknown {
+  if (interpose.active) {
+    const result = interpose.run(row, args, false);
+    if (result !== PASS) return result;
+  }
   if (row.composite !== undefined) return runComposite(row, args);
   if (row.view !== undefined) return runView(row, args);
   if (row.mutates) return runMutation(row, args);
@@ -316,7 +321,8 @@ function runImpl(row: Row, args: readonly unknown[]): unknown {
   }
 }
 
-function runComposite(row: Row, args: readonly unknown[]): unknown {
+/** Runs a composite's body, which calls other rows. */
+export function runComposite(row: Row, args: readonly unknown[]): unknown {
   const outer = beginScope();
   let result: unknown;
   try {
@@ -368,6 +374,10 @@ function runMutation(row: Row, args: readonly unknown[]): Tensor {
 
 /** Runs the in-place form of a row: the result goes into the first argument, which is returned. */
 export function runInplace(row: Row, args: readonly unknown[]): Tensor {
+  if (interpose.active) {
+    const result = interpose.run(row, args, true);
+    if (result !== PASS) return result as Tensor;
+  }
   const self = args[0] as Tensor;
   if (row.view !== undefined) return becomeView(row, args, self);
   const differentiable = row.composite !== undefined || row.derivative !== undefined;

@@ -6,6 +6,7 @@
 import { mode } from "../autograd/grad_mode.ts";
 import { RuntimeError } from "../base/errors.ts";
 import { Tensor } from "../tensor.ts";
+import { interpose } from "./interpose.ts";
 import { markInference, recordResult, runInplace, runRow, writeOut } from "./dispatcher.ts";
 import type { Row } from "./op.ts";
 import { bind, givenText, isOptions, signatureText } from "./schema.ts";
@@ -81,6 +82,7 @@ function unaryFunction(name: string, rows: readonly Row[], row: Row): AnyFunctio
   const differentiable = row.derivative !== undefined;
   return function (self: unknown, ...rest: unknown[]): unknown {
     if (rest.length > 0 || !(self instanceof Tensor)) return call(name, rows, [self, ...rest]);
+    if (interpose.active) return runRow(row, defaults(row, [self]));
     const result = body(self);
     if (mode.grad) {
       if (differentiable && self.requires_grad) recordResult(row, [self], result);
@@ -99,6 +101,7 @@ function binaryFunction(name: string, rows: readonly Row[], row: Row): AnyFuncti
       while (args.length > 0 && args[args.length - 1] === undefined) args.pop();
       return call(name, rows, args);
     }
+    if (interpose.active) return runRow(row, defaults(row, [self, other]));
     const result = body(self, other, extra);
     if (mode.grad) {
       if (differentiable && (self.requires_grad || other.requires_grad)) {
@@ -107,6 +110,12 @@ function binaryFunction(name: string, rows: readonly Row[], row: Row): AnyFuncti
     } else if (mode.inference) markInference(result);
     return result;
   };
+}
+
+/** Arguments in schema order, the rest as their defaults. */
+function defaults(row: Row, args: unknown[]): unknown[] {
+  for (let i = args.length; i < row.parsed.params.length; i++) args.push(row.parsed.params[i]!.default);
+  return args;
 }
 
 /** The default of the one keyword after the operands, e.g. alpha. */

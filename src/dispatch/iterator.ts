@@ -19,7 +19,7 @@ import {
 } from "../base/size.ts";
 import { allocate, clock } from "../base/storage.ts";
 import { alias, Tensor, wrapStorage } from "../tensor.ts";
-import { kernel, kernelError } from "./launch.ts";
+import { addressOf, kernel, kernelError } from "./launch.ts";
 import { target } from "./target.ts";
 
 const POINTWISE = kernel("tc_pointwise");
@@ -147,12 +147,10 @@ export function runPointwise(
 
   // Addresses first: loading evicted bytes may replace the argument views.
   const at: number[] = addresses;
-  at[0] = out.storage.resident() + out.offset * out.dtype.itemsize;
+  at[0] = addressOf(out);
   for (let k = 0; k < n; k++) {
     const x = inputs[k]!;
-    at[k + 1] = x instanceof Tensor && x.storage.backend === backend
-      ? x.storage.resident() + x.offset * x.dtype.itemsize
-      : 0;
+    at[k + 1] = x instanceof Tensor && x.storage.backend === backend ? addressOf(x) : 0;
   }
   const w = backend.argWords, f = backend.argDoubles;
   w[0] = op;
@@ -294,8 +292,8 @@ export function runCopy(out: Tensor, from: Tensor): void {
   if (out.count === 0 || !backend.hasData) return;
   clock.tick++;
   if (out.count >= PARALLEL) backend.expectWork();
-  const outAt = out.storage.resident() + out.offset * out.dtype.itemsize;
-  const fromAt = from.storage.resident() + from.offset * from.dtype.itemsize;
+  const outAt = addressOf(out);
+  const fromAt = addressOf(from);
   const w = backend.argWords;
   put(w, 2, out.dtype.code);
   put(w, 4, from.dtype.code);
@@ -343,18 +341,25 @@ export function emptyTensor(sizes: readonly number[], dtype: DType, backend: Bac
 
 /** `t` itself if it is row-major, else a row-major copy. For kernels; never recorded. */
 export function packed(t: Tensor): Tensor {
-  if (t.packed) return t;
-  const out = emptyTensor(t.sizes, t.dtype, t.storage.backend);
+  return t.packed ? t : packedCopy(t, t.dtype);
+}
+
+/** Slots that a launch may have written before it asks for a packed operand. */
+const SLOTS = 32;
+
+/** A row-major copy. It may be made while a launch is being written: what that wrote so far stays. */
+function packedCopy(t: Tensor, dtype: DType): Tensor {
+  const backend = t.storage.backend;
+  const out = emptyTensor(t.sizes, dtype, backend);
+  const written = backend.argWords.slice(0, 2 * SLOTS);
   runCopy(out, t);
+  backend.argWords.set(written);
   return out;
 }
 
 /** `t` converted to `dtype` and row-major; `t` itself if it already is. For kernels; never recorded. */
 export function packedAs(t: Tensor, dtype: DType): Tensor {
-  if (t.dtype === dtype) return packed(t);
-  const out = emptyTensor(t.sizes, dtype, t.storage.backend);
-  runCopy(out, t);
-  return out;
+  return t.dtype === dtype ? packed(t) : packedCopy(t, dtype);
 }
 
 /** The same bytes seen with other sizes and strides, for kernels. */

@@ -27,7 +27,16 @@ export function kernel(name: string): Kernel {
 
 /** Addresses of a tensor's first element on its device. */
 export function addressOf(t: Tensor): number {
-  return t.storage.resident() + t.offset * t.dtype.itemsize;
+  const address = t.storage.resident() + t.offset * t.dtype.itemsize;
+  if (address !== address) throw new BatchedOperandError();
+  return address;
+}
+
+/** A kernel was given a sample of `torch.vmap`, whose bytes lie elsewhere: the call has to be made for each sample. */
+export class BatchedOperandError extends Error {
+  constructor() {
+    super("a kernel was launched on a batched tensor");
+  }
 }
 
 /** Writes one argument struct. There is one writer; a launch is finished before the next begins. */

@@ -24,6 +24,7 @@ import { RuntimeError } from "../base/errors.ts";
 import { external } from "../base/scope.ts";
 import { numelOf, sameSizes, shapeText } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
+import { addressOf } from "../dispatch/launch.ts";
 import { checkInternalOverlap, emptyLike, emptyTensor, packed, runCopy } from "../dispatch/iterator.ts";
 import { op, type Table } from "../dispatch/op.ts";
 import { broadcast2, broadcastAll, resultType } from "../dispatch/promotion.ts";
@@ -61,9 +62,9 @@ export function copyInto(out: Tensor, from: Tensor): void {
     source = emptyTensor(from.sizes, out.dtype, b);
     runCopy(source, from);
   }
-  const bytes = b.read(source.storage.resident() + source.offset * source.dtype.itemsize, source.nbytes);
+  const bytes = b.read(addressOf(source), source.nbytes);
   if (out.packed && sameSizes(out.sizes, from.sizes)) {
-    a.write(out.storage.resident() + out.offset * out.dtype.itemsize, bytes);
+    a.write(addressOf(out), bytes);
     return;
   }
   const staged = emptyTensor(from.sizes, out.dtype, a);

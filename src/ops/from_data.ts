@@ -27,6 +27,7 @@ import { Complex, PyFloat } from "../base/scalar.ts";
 import { contiguousStrides, numelOf } from "../base/size.ts";
 import { packed, runCopy } from "../dispatch/iterator.ts";
 import { emptyTensor } from "../dispatch/iterator.ts";
+import { addressOf } from "../dispatch/launch.ts";
 import { alias, Tensor } from "../tensor.ts";
 
 /** Nested arrays of numbers, booleans or bigints, of equal lengths at each depth. */
@@ -336,7 +337,7 @@ export function toTyped(t: Tensor): TypedArray {
   const backend = dense.storage.backend;
   if (!backend.hasData) throw new RuntimeError("Cannot copy out of meta tensor; no data!");
   if (t.count === 0) return new t.dtype.array(0);
-  const bytes = backend.read(dense.storage.resident() + dense.offset * t.dtype.itemsize, dense.nbytes);
+  const bytes = backend.read(addressOf(dense), dense.nbytes);
   return new t.dtype.array(bytes.buffer);
 }
 
@@ -385,7 +386,7 @@ export function itemOf(t: Tensor): number | bigint | boolean | Complex {
   }
   const backend = t.storage.backend;
   if (!backend.hasData) throw new RuntimeError("Tensor.item() cannot be called on meta tensors");
-  const bytes = backend.read(t.storage.resident() + t.offset * t.dtype.itemsize, t.dtype.itemsize);
+  const bytes = backend.read(addressOf(t), t.dtype.itemsize);
   const view = new DataView(bytes.buffer);
   switch (t.dtype.name) {
     case "float32":

@@ -50,7 +50,8 @@ function tagged(v: Json, kind: string): boolean {
   return kind !== "dtype" || typeof v.dtype === "string";
 }
 
-function decode(v: Json): Json {
+/** The value that a recorded JSON value stands for. */
+export function decode(v: Json): Json {
   if (v === null || typeof v !== "object") return v;
   if (Array.isArray(v)) return v.map(decode);
   if (tagged(v, "tensor")) return tensorOf(v.tensor);
@@ -65,11 +66,13 @@ function decode(v: Json): Json {
   if (tagged(v, "tuple")) return Object.assign(v.tuple.map(decode), { tuple: true });
   return decodeOptions(v);
 }
-function decodeOptions(v: Record<string, Json>): Record<string, Json> {
+/** Recorded keywords. */
+export function decodeOptions(v: Record<string, Json>): Record<string, Json> {
   return Object.fromEntries(Object.entries(v).map(([k, x]) => [k, decode(x)]));
 }
 
-const at = (root: Json, path: string): Json =>
+/** What a path like `args[0]` names. */
+export const at = (root: Json, path: string): Json =>
   path.replace(/\[(\d+)\]/g, ".$1").split(".").reduce((o, k) => o[k], root);
 
 /** A function that is not there (yet). */
@@ -88,7 +91,8 @@ const REFLECTED: Record<string, (a: Json, b: Json) => Json> = {
   __rmod__: (a, b) => torch.remainder(b, a),
 };
 
-function call(spec: string, args: Json[], kwargs: Record<string, Json>): Json {
+/** Calls what a file recorded, `torch.add` or `Tensor.add`. */
+export function call(spec: string, args: Json[], kwargs: Record<string, Json>): Json {
   const options = Object.keys(kwargs).length > 0 ? [kwargs] : [];
   if (spec.startsWith("torch.")) {
     const f = spec.slice(6).split(".").reduce((o, k) => o?.[k], api);
