@@ -194,7 +194,7 @@ TC_SPECIAL double tc_digamma(double x) {
   double y = 0;
   if (x < 0) {
     if (x == trunc(x)) return NAN;
-    double part = x - trunc(x);
+    double part = x - nearbyint(x);
     y = -3.14159265358979323846 / tan(3.14159265358979323846 * part);
     x = 1 - x;
   }
@@ -237,7 +237,7 @@ TC_SPECIAL double tc_polygamma(double n, double x) {
   if (n == 0) return tc_digamma(x);
   if (n == 1 && isinf(x)) return x > 0 ? 0 : NAN;
   if (n == 1 && x < 0.5 && x != floor(x)) {
-    double s = sin(3.14159265358979323846 * (x - floor(x)));
+    double s = sin(3.14159265358979323846 * (x - nearbyint(x)));
     return 9.8696044010893586188 / (s * s) - tc_zeta(2, 1 - x);
   }
   return (fmod(n, 2) == 1 ? 1 : -1) * tgamma(n + 1) * tc_zeta(n + 1, x);
@@ -308,9 +308,9 @@ TC_SPECIAL double tc_igammac(double a, double x) {
   return isinf(x) ? 0 : tc_incomplete_gamma(a, x, 1);
 }
 
-// Orthogonal polynomials of degree n (truncated to an integer; 0 below 0) by their recurrences (A&S 22.7); the
+// Orthogonal polynomials of degree n (truncated to an integer; 0 for one that is none or below 0) by their recurrences (A&S 22.7); the
 // Chebyshev polynomials of larger degree by their definition as cosines and sines (22.3.15, 22.3.16).
-TC_SPECIAL int64_t tc_degree(double n) { return n >= 0 && n < 0x1p62 ? (int64_t)n : n >= 0 ? (int64_t)1 << 62 : -1; }
+TC_SPECIAL int64_t tc_degree(double n) { return n > -1 && n < 0x1p63 ? (int64_t)n : -1; }
 
 // p(0) = 1, p(1) = first, p(k + 1) = 2 x p(k) - p(k - 1).
 TC_SPECIAL double tc_chebyshev(double x, double first, int64_t n) {

@@ -143,6 +143,9 @@ const HEADER =
 /** Names of a namespace in the table carry its prefix; without one they are the namespace itself. */
 const NAMESPACES = ["linalg", "special", "fft"] as const;
 
+/** Those are functions only. */
+const inNamespace = (name: string): boolean => NAMESPACES.some((n) => name.startsWith(`${n}_`));
+
 /** The file for a name: where users find it. */
 function homeOf(name: string, rows: readonly Row[]): string {
   if (rows.every((r) => r.only === "hidden") || name.startsWith("_")) return "hidden";
@@ -165,12 +168,11 @@ function functionsFile(home: string): string {
   for (const name of Object.keys(table).sort()) {
     const inplace = table[name]!.filter((r) => r.inplace);
     for (const n of inplace.length > 0 ? [name, ...inplace.flatMap((r) => r.aliases ?? [])] : []) {
-      if (homeOf(n, inplace) !== home) continue;
+      if (homeOf(n, inplace) !== home || inNamespace(n)) continue;
       const lines = inplace.flatMap((r) => signature(r, 0, false).map((l) => `  ${l}`));
-      const short = n.replace(new RegExp(`^${home}_`), "");
       out.push(
         `/** In-place form of \`${n}\`. */`,
-        `export const ${short}_: {\n${lines.join("\n")}\n} = fn.${n}_ as never;`,
+        `export const ${n}_: {\n${lines.join("\n")}\n} = fn.${n}_ as never;`,
       );
     }
     const rows = table[name]!.filter((r) => r.only !== "method");
@@ -206,11 +208,13 @@ function methodsFile(): string {
   for (const name of Object.keys(table).sort()) {
     const rows = table[name]!.filter(isMethod);
     for (const n of rows.length > 0 ? [name, ...rows.flatMap((r) => r.aliases ?? [])] : []) {
+      if (inNamespace(n)) continue;
       out.push(doc(rows, n).replace(/^/gm, "  "));
       for (const r of rows) for (const line of signature(r, 1, !r.mutates)) out.push(`  ${n}${line}`);
     }
     const inplace = table[name]!.filter((r) => r.inplace);
     for (const n of inplace.length > 0 ? [name, ...inplace.flatMap((r) => r.aliases ?? [])] : []) {
+      if (inNamespace(n)) continue;
       out.push(`  /** In-place form of \`${n}\`. */`);
       for (const r of inplace) {
         for (const line of signature(r, 1, false)) out.push(`  ${n}_${line.replace(/: [^:]*;$/, ": this;")}`);

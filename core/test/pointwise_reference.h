@@ -60,7 +60,7 @@ static double limited_log(double x) { return nan_max(log(x), -100); }
   REAL(sinh, sinh(x)) REAL(cosh, cosh(x)) REAL(tanh, tanh(x)) REAL(asinh, asinh(x)) REAL(acosh, acosh(x))      \
   REAL(atanh, atanh(x)) REAL(sinc, x == 0 ? 1 : sin(M_PI * x) / (M_PI * x)) REAL(deg2rad, x *M_PI / 180)       \
   REAL(rad2deg, x * 180 / M_PI) REAL(tanh_backward, x *(1 - y * y)) REAL(erf, erf(x)) REAL(erfc, erfc(x))      \
-  REAL(erfinv, NAN) REAL(sigmoid, SIGMOID(x)) REAL(sigmoid_backward, x *(1 - y) * y)                           \
+  REAL(erfinv, NAN) REAL(ndtr, CDF(x)) REAL(sigmoid, SIGMOID(x)) REAL(sigmoid_backward, x *(1 - y) * y)                           \
   REAL(relu, isnan(x) ? x : fmax(x, 0)) REAL(threshold_backward, y <= p[0] ? 0 : x)                            \
   REAL(threshold, x <= p[0] ? p[1] : x) REAL(leaky_relu, x > 0 ? x : x * p[0])                                 \
   REAL(leaky_relu_backward, y > 0 ? x : x * p[0]) REAL(prelu, x > 0 ? x : x * y)                               \

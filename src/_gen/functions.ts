@@ -1212,6 +1212,18 @@ export const diff: {
   (input: Tensor, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | null }): Tensor;
   (input: Tensor, n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | null }): Tensor;
 } = fn.diff as never;
+/** In-place form of `digamma`. */
+export const digamma_: {
+  (input: Tensor): Tensor;
+} = fn.digamma_ as never;
+/**
+ * Derivative of lgamma.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.digamma.html
+ */
+export const digamma: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.digamma as never;
 /**
  * The p-norm of the difference.
  *
@@ -1903,6 +1915,42 @@ export const hypot_: {
 export const hypot: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.hypot as never;
+/** In-place form of `i0`. */
+export const i0_: {
+  (input: Tensor): Tensor;
+} = fn.i0_ as never;
+/**
+ * Modified Bessel function of the first kind of order 0.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.i0.html
+ */
+export const i0: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.i0 as never;
+/** In-place form of `igamma`. */
+export const igamma_: {
+  (input: Tensor, other: Tensor): Tensor;
+} = fn.igamma_ as never;
+/**
+ * Regularized lower incomplete Gamma function P(a, x).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.igamma.html
+ */
+export const igamma: {
+  (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.igamma as never;
+/** In-place form of `igammac`. */
+export const igammac_: {
+  (input: Tensor, other: Tensor): Tensor;
+} = fn.igammac_ as never;
+/**
+ * Regularized upper incomplete Gamma function Q(a, x) = 1 - P(a, x).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.igammac.html
+ */
+export const igammac: {
+  (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.igammac as never;
 /** In-place form of `index_add`. */
 export const index_add_: {
   (input: Tensor, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): Tensor;
@@ -2169,6 +2217,18 @@ export const lerp_: {
 export const lerp: {
   (input: Tensor, end: Tensor, weight: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.lerp as never;
+/** In-place form of `lgamma`. */
+export const lgamma_: {
+  (input: Tensor): Tensor;
+} = fn.lgamma_ as never;
+/**
+ * Logarithm of the absolute value of the Gamma function.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.lgamma.html
+ */
+export const lgamma: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.lgamma as never;
 /**
  * `steps` numbers from `start` to `end`, evenly spaced.
  *
@@ -2654,6 +2714,18 @@ export const multinomial: {
 export const mv: {
   (input: Tensor, vec: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.mv as never;
+/** In-place form of `mvlgamma`. */
+export const mvlgamma_: {
+  (input: Tensor, p: number): Tensor;
+} = fn.mvlgamma_ as never;
+/**
+ * Logarithm of the multivariate Gamma function of dimension p.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.mvlgamma.html
+ */
+export const mvlgamma: {
+  (input: Tensor, p: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.mvlgamma as never;
 /** In-place form of `nan_to_num`. */
 export const nan_to_num_: {
   (input: Tensor, options?: { nan?: number | PyFloat | null; posinf?: number | PyFloat | null; neginf?: number | PyFloat | null }): Tensor;
@@ -2949,6 +3021,18 @@ export const poisson: {
 export const poisson_nll_loss: {
   (input: Tensor, target: Tensor, log_input: boolean, full: boolean, eps: number | PyFloat, reduction: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.poisson_nll_loss as never;
+/** In-place form of `polygamma`. */
+export const polygamma_: {
+  (input: Tensor, n: number): Tensor;
+} = fn.polygamma_ as never;
+/**
+ * The n-th derivative of digamma.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.polygamma.html
+ */
+export const polygamma: {
+  (n: number, input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.polygamma as never;
 /**
  * Returns the input.
  *

@@ -11,10 +11,22 @@ import type { Index } from "../ops/index_args.ts";
 import type { Tensor } from "../tensor.ts";
 import "../ops/table.ts";
 
-/** In-place form of `special_erf`. */
-export const erf_: {
-  (input: Tensor): Tensor;
-} = fn.special_erf_ as never;
+/**
+ * Derivative of lgamma.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.digamma.html
+ */
+export const digamma: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_digamma as never;
+/**
+ * Derivative of lgamma.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.digamma.html
+ */
+export const psi: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_psi as never;
 /**
  * Error function.
  *
@@ -23,10 +35,6 @@ export const erf_: {
 export const erf: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.special_erf as never;
-/** In-place form of `special_erfc`. */
-export const erfc_: {
-  (input: Tensor): Tensor;
-} = fn.special_erfc_ as never;
 /**
  * Complementary error function.
  *
@@ -35,10 +43,6 @@ export const erfc_: {
 export const erfc: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.special_erfc as never;
-/** In-place form of `special_erfinv`. */
-export const erfinv_: {
-  (input: Tensor): Tensor;
-} = fn.special_erfinv_ as never;
 /**
  * Inverse error function.
  *
@@ -48,6 +52,62 @@ export const erfinv: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.special_erfinv as never;
 /**
+ * Returns 2 raised to each element.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.exp2.html
+ */
+export const exp2: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_exp2 as never;
+/**
+ * Returns e^x - 1, accurate near 0.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.expm1.html
+ */
+export const expm1: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_expm1 as never;
+/**
+ * Modified Bessel function of the first kind of order 0.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.i0.html
+ */
+export const i0: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_i0 as never;
+/**
+ * Regularized lower incomplete Gamma function P(a, x).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.igamma.html
+ */
+export const gammainc: {
+  (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_gammainc as never;
+/**
+ * Regularized upper incomplete Gamma function Q(a, x) = 1 - P(a, x).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.igammac.html
+ */
+export const gammaincc: {
+  (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_gammaincc as never;
+/**
+ * Logarithm of the absolute value of the Gamma function.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.lgamma.html
+ */
+export const gammaln: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_gammaln as never;
+/**
+ * Natural logarithm of 1 + x, accurate near 0.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.log1p.html
+ */
+export const log1p: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_log1p as never;
+/**
  * log(softmax(x)), computed stably.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.log_softmax.html
@@ -56,11 +116,6 @@ export const log_softmax: {
   (input: Tensor, dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.special_log_softmax as never;
-/** In-place form of `special_logit`. */
-export const logit_: {
-  (input: Tensor, options?: { eps?: number | PyFloat | null }): Tensor;
-  (input: Tensor, eps?: number | PyFloat | null, options?: { eps?: number | PyFloat | null }): Tensor;
-} = fn.special_logit_ as never;
 /**
  * log(x / (1 - x)), with x clamped to [eps, 1 - eps].
  *
@@ -79,10 +134,30 @@ export const logsumexp: {
   (input: Tensor, dim: readonly number[] | number, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: readonly number[] | number, keepdim?: boolean, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
 } = fn.special_logsumexp as never;
-/** In-place form of `special_expit`. */
-export const expit_: {
-  (input: Tensor): Tensor;
-} = fn.special_expit_ as never;
+/**
+ * Logarithm of the multivariate Gamma function of dimension p.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.mvlgamma.html
+ */
+export const multigammaln: {
+  (input: Tensor, p: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_multigammaln as never;
+/**
+ * The n-th derivative of digamma.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.polygamma.html
+ */
+export const polygamma: {
+  (n: number, input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_polygamma as never;
+/**
+ * Rounds to the nearest integer, halves to even.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.round.html
+ */
+export const round: {
+  (input: Tensor, options?: { decimals?: number; out?: Tensor | null }): Tensor;
+} = fn.special_round as never;
 /**
  * 1 / (1 + exp(-x)).
  *
@@ -91,10 +166,6 @@ export const expit_: {
 export const expit: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.special_expit as never;
-/** In-place form of `special_sinc`. */
-export const sinc_: {
-  (input: Tensor): Tensor;
-} = fn.special_sinc_ as never;
 /**
  * Normalized sinc: sin(pi x) / (pi x).
  *
@@ -112,15 +183,283 @@ export const softmax: {
   (input: Tensor, dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.special_softmax as never;
-/** In-place form of `special_xlog1py`. */
-export const xlog1py_: {
-  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
-} = fn.special_xlog1py_ as never;
+/**
+ * Airy function Ai.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.airy_ai.html
+ */
+export const airy_ai: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_airy_ai as never;
+/**
+ * Bessel function of the first kind, order 0.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.bessel_j0.html
+ */
+export const bessel_j0: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_bessel_j0 as never;
+/**
+ * Bessel function of the first kind, order 1.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.bessel_j1.html
+ */
+export const bessel_j1: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_bessel_j1 as never;
+/**
+ * Bessel function of the second kind, order 0.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.bessel_y0.html
+ */
+export const bessel_y0: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_bessel_y0 as never;
+/**
+ * Bessel function of the second kind, order 1.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.bessel_y1.html
+ */
+export const bessel_y1: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_bessel_y1 as never;
+/**
+ * Chebyshev polynomial of the first kind.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.chebyshev_polynomial_t.html
+ */
+export const chebyshev_polynomial_t: {
+  (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_chebyshev_polynomial_t as never;
+/**
+ * Chebyshev polynomial of the second kind.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.chebyshev_polynomial_u.html
+ */
+export const chebyshev_polynomial_u: {
+  (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_chebyshev_polynomial_u as never;
+/**
+ * Chebyshev polynomial of the third kind.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.chebyshev_polynomial_v.html
+ */
+export const chebyshev_polynomial_v: {
+  (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_chebyshev_polynomial_v as never;
+/**
+ * Chebyshev polynomial of the fourth kind.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.chebyshev_polynomial_w.html
+ */
+export const chebyshev_polynomial_w: {
+  (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_chebyshev_polynomial_w as never;
+/**
+ * -x log(x); 0 at 0, -inf below.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.entr.html
+ */
+export const entr: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_entr as never;
+/**
+ * Scaled complementary error function, exp(x^2) erfc(x).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.erfcx.html
+ */
+export const erfcx: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_erfcx as never;
+/**
+ * Physicist's Hermite polynomial.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.hermite_polynomial_h.html
+ */
+export const hermite_polynomial_h: {
+  (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_hermite_polynomial_h as never;
+/**
+ * Probabilist's Hermite polynomial.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.hermite_polynomial_he.html
+ */
+export const hermite_polynomial_he: {
+  (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_hermite_polynomial_he as never;
+/**
+ * i0 scaled by exp(-|x|).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.i0e.html
+ */
+export const i0e: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_i0e as never;
+/**
+ * Modified Bessel function of the first kind of order 1.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.i1.html
+ */
+export const i1: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_i1 as never;
+/**
+ * i1 scaled by exp(-|x|).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.i1e.html
+ */
+export const i1e: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_i1e as never;
+/**
+ * Laguerre polynomial.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.laguerre_polynomial_l.html
+ */
+export const laguerre_polynomial_l: {
+  (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_laguerre_polynomial_l as never;
+/**
+ * Legendre polynomial.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.legendre_polynomial_p.html
+ */
+export const legendre_polynomial_p: {
+  (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_legendre_polynomial_p as never;
+/**
+ * Logarithm of ndtr, accurate far below 0 too.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.log_ndtr.html
+ */
+export const log_ndtr: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_log_ndtr as never;
+/**
+ * Modified Bessel function of the first kind, order 0.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.modified_bessel_i0.html
+ */
+export const modified_bessel_i0: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_modified_bessel_i0 as never;
+/**
+ * Modified Bessel function of the first kind, order 1.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.modified_bessel_i1.html
+ */
+export const modified_bessel_i1: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_modified_bessel_i1 as never;
+/**
+ * Modified Bessel function of the second kind, order 0.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.modified_bessel_k0.html
+ */
+export const modified_bessel_k0: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_modified_bessel_k0 as never;
+/**
+ * Modified Bessel function of the second kind, order 1.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.modified_bessel_k1.html
+ */
+export const modified_bessel_k1: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_modified_bessel_k1 as never;
+/**
+ * Cumulative distribution function of the standard normal distribution.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.ndtr.html
+ */
+export const ndtr: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_ndtr as never;
+/**
+ * Inverse of ndtr.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.ndtri.html
+ */
+export const ndtri: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_ndtri as never;
+/**
+ * modified_bessel_k0 scaled by exp(x).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.scaled_modified_bessel_k0.html
+ */
+export const scaled_modified_bessel_k0: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_scaled_modified_bessel_k0 as never;
+/**
+ * modified_bessel_k1 scaled by exp(x).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.scaled_modified_bessel_k1.html
+ */
+export const scaled_modified_bessel_k1: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_scaled_modified_bessel_k1 as never;
+/**
+ * chebyshev_polynomial_t of 2 x - 1.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.shifted_chebyshev_polynomial_t.html
+ */
+export const shifted_chebyshev_polynomial_t: {
+  (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_shifted_chebyshev_polynomial_t as never;
+/**
+ * chebyshev_polynomial_u of 2 x - 1.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.shifted_chebyshev_polynomial_u.html
+ */
+export const shifted_chebyshev_polynomial_u: {
+  (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_shifted_chebyshev_polynomial_u as never;
+/**
+ * chebyshev_polynomial_v of 2 x - 1.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.shifted_chebyshev_polynomial_v.html
+ */
+export const shifted_chebyshev_polynomial_v: {
+  (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_shifted_chebyshev_polynomial_v as never;
+/**
+ * chebyshev_polynomial_w of 2 x - 1.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.shifted_chebyshev_polynomial_w.html
+ */
+export const shifted_chebyshev_polynomial_w: {
+  (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_shifted_chebyshev_polynomial_w as never;
+/**
+ * Spherical Bessel function of the first kind, order 0.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.spherical_bessel_j0.html
+ */
+export const spherical_bessel_j0: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_spherical_bessel_j0 as never;
 /**
  * self * log1p(other), 0 where self is 0.
  *
- * @see https://pytorch.org/docs/stable/generated/torch.xlog1py.html
+ * @see https://pytorch.org/docs/stable/generated/torch.special.xlog1py.html
  */
 export const xlog1py: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.special_xlog1py as never;
+/**
+ * Hurwitz zeta function: the sum of (other + k)^-self over k = 0, 1, ...
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.special.zeta.html
+ */
+export const zeta: {
+  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_zeta as never;
+/**
+ * self * log(other), 0 where self is 0.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.xlogy.html
+ */
+export const xlogy: {
+  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+} = fn.special_xlogy as never;

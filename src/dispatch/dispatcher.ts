@@ -193,8 +193,9 @@ export class OpNode extends Node {
   #applyFormula(f: Formula, ctx: Ctx, out: (Tensor | null)[]): void {
     if (!f.inputs.some((i) => this.wants(i))) return;
     if (f.body === "nonDifferentiable") return;
-    if (f.body === "notImplemented") {
-      throw new NotImplementedError(`the derivative for '${this.row.name}' is not implemented.`);
+    if (typeof f.body === "string") {
+      const what = f.body.split(": ").slice(1).join(": ") || this.row.name;
+      throw new NotImplementedError(`the derivative for '${what}' is not implemented.`);
     }
     const value = f.body(ctx);
     if (!f.joint) {

@@ -180,6 +180,7 @@ export function install(
     if (f !== null) Object.defineProperty(f, "name", { value: name, configurable: true });
     for (const n of [name, ...rows.flatMap((r) => r.aliases ?? [])]) {
       if (f !== null) functions[n] = f;
+      if (inNamespace(n)) continue;
       if (forMethod.length > 0 && !(n in proto)) define(proto, n, makeMethod(n, forMethod));
       if (inplace.length > 0) {
         const method = makeInplace(`${n}_`, inplace);
@@ -188,6 +189,11 @@ export function install(
       }
     }
   }
+}
+
+/** Names of torch.linalg, torch.special and torch.fft are functions only. */
+function inNamespace(name: string): boolean {
+  return /^(linalg|special|fft)_/.test(name);
 }
 
 function define(proto: Record<string, unknown>, name: string, value: AnyFunction): void {

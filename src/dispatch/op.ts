@@ -25,11 +25,15 @@ export interface Ctx {
   readonly [name: string]: any;
 }
 
-/** A gradient formula; joint formulas (key `"a, b"`) return one entry per name. */
+/**
+ * A gradient formula; joint formulas (key `"a, b"`) return one entry per name. `notImplemented` may say what PyTorch's
+ * sentence calls it: `notImplemented: igamma: input`.
+ */
 export type Derivative =
   | ((c: Ctx) => Tensor | null | (Tensor | null)[])
   | "nonDifferentiable"
-  | "notImplemented";
+  | "notImplemented"
+  | `notImplemented: ${string}`;
 
 // deno-lint-ignore no-explicit-any -- rows of every signature share one table; `bind` has checked the values
 type Body = (...args: any[]) => any;

@@ -49,10 +49,10 @@ function rounding(name: PointwiseName, doc: string, more: Partial<RowSpec> = {})
 const LN2 = Math.LN2, LN10 = Math.LN10;
 
 /** self * log(other) with 0 where self is 0. */
-function xlog(name: "xlogy" | "xlog1py", doc: string): readonly Row[] {
+function xlog(name: "xlogy" | "xlog1py", doc: string, more: Partial<RowSpec>): readonly Row[] {
   const shifted = (c: Ctx) => name === "xlogy" ? c.other : asTensor(c.other, c.grad).add(1);
   return [op({
-    schema: `${name}(Operand self, Operand other) -> Tensor`,
+    schema: `${name === "xlogy" ? name : "special_xlog1py"}(Operand self, Operand other) -> Tensor`,
     impl: (a: Operand, b: Operand) => binaryIn(name, a, b, toFloating(resultType2(a, b))),
     plain: true,
     direct: true,
@@ -67,6 +67,7 @@ function xlog(name: "xlogy" | "xlog1py", doc: string): readonly Row[] {
       other: (c) => c.grad.mul(asTensor(c.self, c.grad)).div(shifted(c)),
     },
     doc,
+    ...more,
   })];
 }
 
@@ -92,8 +93,12 @@ function softMaximum(name: "logaddexp" | "logaddexp2", doc: string): readonly Ro
 
 export const math: Table = {
   exp: smooth("exp", "Returns e raised to each element.", "result", (c) => c.grad.mul(c.result)),
-  exp2: smooth("exp2", "Returns 2 raised to each element.", "result", (c) => c.grad.mul(c.result).mul(LN2)),
-  expm1: smooth("expm1", "Returns e^x - 1, accurate near 0.", "result", (c) => c.grad.mul(c.result.add(1))),
+  exp2: smooth("exp2", "Returns 2 raised to each element.", "result", (c) => c.grad.mul(c.result).mul(LN2), {
+    aliases: ["special_exp2"],
+  }),
+  expm1: smooth("expm1", "Returns e^x - 1, accurate near 0.", "result", (c) => c.grad.mul(c.result.add(1)), {
+    aliases: ["special_expm1"],
+  }),
   log: smooth("log", "Natural logarithm.", "self", (c) => c.grad.div(c.self)),
   log2: smooth("log2", "Base-2 logarithm.", "self", (c) => c.grad.div(c.self.mul(LN2))),
   log10: smooth("log10", "Base-10 logarithm.", "self", (c) => c.grad.div(c.self.mul(LN10))),
@@ -102,6 +107,7 @@ export const math: Table = {
     "Natural logarithm of 1 + x, accurate near 0.",
     "self",
     (c) => c.grad.div(c.self.add(1)),
+    { aliases: ["special_log1p"] },
   ),
   sqrt: smooth("sqrt", "Square root.", "result", (c) => c.grad.div(c.result.mul(2))),
   rsqrt: smooth(
@@ -206,6 +212,7 @@ export const math: Table = {
     plain: true,
     direct: true,
     inplace: true,
+    aliases: ["special_round"],
     derivative: { self: (c) => c.grad.new_zeros(c.grad.sizes) },
     doc: "Rounds to the nearest integer, halves to even.",
   })],
@@ -308,8 +315,13 @@ export const math: Table = {
   })],
   logaddexp: softMaximum("logaddexp", "log(exp(self) + exp(other))."),
   logaddexp2: softMaximum("logaddexp2", "log2(2^self + 2^other)."),
-  xlogy: xlog("xlogy", "self * log(other), 0 where self is 0."),
-  special_xlog1py: xlog("xlog1py", "self * log1p(other), 0 where self is 0."),
+  xlogy: xlog("xlogy", "self * log(other), 0 where self is 0.", {
+    aliases: ["special_xlogy"],
+  }),
+  special_xlog1py: xlog("xlog1py", "self * log1p(other), 0 where self is 0.", {
+    inplace: false,
+    only: "function",
+  }),
   logit: [op({
     schema: "logit(Tensor self, float? eps=None) -> Tensor",
     impl: (self: Tensor, eps: number | null) =>

@@ -36,6 +36,7 @@ import { scatters } from "./scatter.ts";
 import { segments } from "./segment.ts";
 import { losses } from "./softmax.ts";
 import { sorting } from "./sorting.ts";
+import { specials } from "./special.ts";
 import { installTensorApi } from "./tensor_api.ts";
 import { triangles } from "./triangle.ts";
 import { views } from "./view.ts";
@@ -44,6 +45,7 @@ const families: readonly Table[] = [
   creation,
   arithmetic,
   math,
+  specials,
   reductions,
   views,
   copies,
