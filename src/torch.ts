@@ -5,8 +5,10 @@
  */
 export * from "./_gen/functions.ts";
 export * from "./ops/from_data_api.ts";
+export * from "./ops/shape_api.ts";
 export * as linalg from "./_gen/linalg.ts";
 export * as special from "./_gen/special.ts";
+export * as masked from "./_gen/masked.ts";
 export * as fft from "./_gen/fft.ts";
 export * as autograd from "./autograd/mod.ts";
 export * as func from "./func.ts";

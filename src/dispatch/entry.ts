@@ -191,9 +191,9 @@ export function install(
   }
 }
 
-/** Names of torch.linalg, torch.special and torch.fft are functions only. */
+/** Names of torch.linalg, torch.special, torch.fft and torch.masked are functions only. */
 function inNamespace(name: string): boolean {
-  return /^(linalg|special|fft)_/.test(name);
+  return /^(linalg|special|fft|masked_)_/.test(name);
 }
 
 function define(proto: Record<string, unknown>, name: string, value: AnyFunction): void {

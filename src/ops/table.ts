@@ -19,6 +19,7 @@ import { histograms } from "./histogram.ts";
 import { indexing } from "./indexing.ts";
 import { linearAlgebra } from "./linalg.ts";
 import { math } from "./math.ts";
+import { maskedOps } from "./masked.ts";
 import { matmuls } from "./matmul.ts";
 import { normalizations } from "./normalization.ts";
 import { paddings } from "./padding.ts";
@@ -71,6 +72,7 @@ const families: readonly Table[] = [
   scans,
   scatters,
   segments,
+  maskedOps,
   rows,
   indexing,
   sorting,

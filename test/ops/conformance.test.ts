@@ -19,11 +19,15 @@ function load(): OpFile[] {
 
 /** Families that are not written yet: they are skipped, and shown as such. */
 const LATER =
-  /^(fft|special|masked)\.|^(digamma|lgamma|i0|igamma|igammac|polygamma|mvlgamma|segment_reduce|frexp)$|^linalg\.(cond|eigh|eigvalsh|lstsq|matrix_rank|pinv|svd|svdvals)$|^(lu|lu_solve|lu_unpack|svd|conj_physical|isreal|real|resolve_conj|resolve_neg|broadcast_shapes|slice)$|_scaled_dot_product_attention$/;
+  /^fft\.|^linalg\.(cond|eigh|eigvalsh|lstsq|matrix_rank|pinv|svd|svdvals)$|^(lu|lu_solve|lu_unpack|svd|conj_physical|isreal|real|resolve_conj|resolve_neg)$/;
 
 /** Cases that differ for a known reason. They must keep failing, or leave this list. */
 const KNOWN: Readonly<Record<string, string>> = {
   "nn.functional.hardtanh/10": "PyTorch's vectorised and scalar loops disagree on the gradient at NaN",
+  "special.bessel_j1/10": "PyTorch 1.13's j1 has six digits between 5 and 9; mpmath agrees with ours",
+  "special.laguerre_polynomial_l/5":
+    "PyTorch's float32 recurrence overflows before its last step (NaN); ours, in float64, after it (-inf)",
+  "special.log_ndtr/0": "the slope at -inf: PyTorch 1.13's formula is inf - inf, the limit is inf",
 };
 /** Cases that need singular values, or LU of matrices that are not square. */
 const KNOWN_FAMILIES = /^(linalg\.norm(-subgradients_at_zero)?|norm-nuc|linalg\.lu_factor(_ex)?)\//;

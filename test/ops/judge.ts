@@ -99,6 +99,10 @@ export function call(spec: string, args: Json[], kwargs: Record<string, Json>): 
     if (typeof f !== "function") throw new Missing(spec);
     return f(...args, ...options);
   }
+  if (spec.startsWith("aten.slice(")) {
+    const [x, dim, start, end, step] = args;
+    return x.index(...new Array(((dim ?? 0) + x.dim()) % x.dim()).fill(":"), torch.Slice(start, end, step));
+  }
   if (spec === "Tensor.__getitem__") return args[0].index(...(args[1]?.tuple ? args[1] : [args[1]]));
   const method = /^Tensor\.(\w+)/.exec(spec)?.[1];
   if (method !== undefined && REFLECTED[method]) return REFLECTED[method](args[0], args[1]);

@@ -53,21 +53,71 @@ export function scaled_dot_product_attention(
 ): Tensor;
 export function scaled_dot_product_attention(...args: unknown[]): Tensor {
   const { query, key, value, attn_mask, dropout_p, is_causal, scale } = SDPA(args);
-  let mask = attn_mask;
-  if (is_causal) {
-    if (mask !== null) {
-      throw new RuntimeError(
-        "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True",
-      );
-    }
-    mask = aten.ones([query.size(-2), key.size(-2)], { dtype: bool, device: query.device }).tril();
+  if (is_causal && attn_mask !== null) {
+    throw new RuntimeError(
+      "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True",
+    );
   }
+  return scaledDotProduct(query, key, value, attn_mask, dropout_p, is_causal, scale)[0];
+}
+
+/** The result and the weights before dropout. */
+function scaledDotProduct(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  attn_mask: Tensor | null,
+  dropout_p: number,
+  is_causal: boolean,
+  scale: number | null,
+): [output: Tensor, weights: Tensor] {
+  const mask = is_causal
+    ? aten.ones([query.size(-2), key.size(-2)], { dtype: bool, device: query.device }).tril()
+    : attn_mask;
   let scores = query.mul(scale ?? 1 / Math.sqrt(query.size(-1))).matmul(key.transpose(-2, -1));
   if (mask !== null) {
     scores = mask.dtype === bool ? scores.masked_fill(mask.logical_not(), -Infinity) : scores.add(mask);
   }
-  const weights = dropout(scores.softmax(-1), dropout_p);
-  return weights.matmul(value);
+  const weights = scores.softmax(-1);
+  return [dropout(weights, dropout_p).matmul(value), weights];
+}
+
+interface ScaledDotProductWeights {
+  attn_mask?: Tensor | null;
+  dropout_p?: number;
+  need_attn_weights?: boolean;
+  is_causal?: boolean;
+}
+const SDPA_WEIGHTS = signature<{ query: Tensor; key: Tensor; value: Tensor } & ScaledDotProductWeights>(
+  "_scaled_dot_product_attention",
+  {
+    query: required,
+    key: required,
+    value: required,
+    attn_mask: null,
+    dropout_p: 0,
+    need_attn_weights: false,
+    is_causal: false,
+  },
+);
+/** PyTorch 1.13's form of {@linkcode scaled_dot_product_attention}: the result and the attention weights. */
+export function _scaled_dot_product_attention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  attn_mask?: Tensor | null | ScaledDotProductWeights,
+  dropout_p?: number | ScaledDotProductWeights,
+  need_attn_weights?: boolean | ScaledDotProductWeights,
+  is_causal?: boolean | ScaledDotProductWeights,
+): [output: Tensor, attn_weights: Tensor];
+export function _scaled_dot_product_attention(...args: unknown[]): [Tensor, Tensor] {
+  const { query, key, value, attn_mask, dropout_p, is_causal } = SDPA_WEIGHTS(args);
+  if (is_causal && attn_mask !== null) {
+    throw new RuntimeError(
+      "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True",
+    );
+  }
+  return scaledDotProduct(query, key, value, attn_mask, dropout_p, is_causal, null);
 }
 
 /** Checks the ranks of the inputs; is there a batch dimension? */
