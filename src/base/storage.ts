@@ -7,26 +7,31 @@
  * - What a user can see cannot be freed that way. Such storages stand in a list, and when the listed bytes pass a
  *   limit the longest unused ones are evicted: copied into ArrayBuffers, which the JavaScript collector owns. A
  *   tensor that is touched again is loaded back. This works in synchronous loops, where no finalizer ever runs.
- * - Large storages are also registered with a FinalizationRegistry, which frees them without a copy where the
- *   program lets macrotasks run.
+ * - Large storages are known by a WeakRef: before anything is copied, the collector is asked which of them nobody holds
+ *   any more. They are also registered with a FinalizationRegistry, which frees them where the program lets macrotasks
+ *   run.
  *
  * @module
  */
 import type { Backend } from "./backend.ts";
-import { collectGarbage } from "./collect.ts";
+import { collectGarbage, collectUnreachable } from "./collect.ts";
 import { internalError, OutOfMemoryError } from "./errors.ts";
 import { currentScope } from "./scope.ts";
 
 /** What a listed storage costs besides its bytes: its JavaScript objects. Bounds the list's length. */
 const OBJECT_COST = 512;
 
-/** Storages from this size on are registered for finalization (a registration costs about 0.2 us). */
+/** Storages from this size on are registered for finalization and have a WeakRef (about 0.5 us together). */
 export const ANCHOR_BYTES = 128 * 1024;
 
 /** After this many evicted bytes the collector is asked to run (3 to 10 ms). */
 const COLLECT_BYTES = 192 * 1024 * 1024;
 
 const DEFAULT_LIMIT = 64 * 1024 * 1024;
+/** As long as asking the collector takes much of the time, the limit grows up to here: more is freed each time. */
+const SWEEP_LIMIT = 4 * DEFAULT_LIMIT;
+/** Much of the time: more than this share of it. */
+const SWEEP_SHARE = 1 / 16;
 const MAX_LIMIT = 1536 * 1024 * 1024;
 
 /** Bytes on a device, shared by a tensor and its views. */
@@ -50,6 +55,8 @@ export class Storage {
   evicted: Uint8Array<ArrayBuffer> | null = null;
   /** Key in the finalization table, 0 if not registered. */
   id = 0;
+  /** To the anchor of a large storage's tensors: see `anchorFor`. */
+  held: WeakRef<object> | null = null;
 
   constructor(backend: Backend, nbytes: number, ptr: number, block: number, escaped: boolean) {
     this.backend = backend;
@@ -142,6 +149,7 @@ export function release(s: Storage): void {
     s.id = 0;
   }
   s.evicted = null;
+  s.held = null;
   if (s.ptr === 0) return;
   s.backend.allocator.free(s.block);
   s.ptr = 0;
@@ -225,10 +233,50 @@ function tickQuantile(share: number): number {
 const unheld = (s: Storage): boolean => s.refs === 0;
 const any = (): boolean => true;
 
+let sweepsToSkip = 0;
+let nextSkip = 1;
+let lastSweep = 0;
+
+/** Asks the collector which large storages nobody holds any more and frees them. */
+function sweep(): void {
+  let large = 0;
+  for (const s of young) if (s.listed && s.held !== null && s.refs === 0) large += s.nbytes;
+  if (large < limit / 2 || sweepsToSkip-- > 0) return;
+  const began = performance.now();
+  if (!collectUnreachable()) {
+    sweepsToSkip = Infinity;
+    return;
+  }
+  evictedSinceCollection = 0;
+  let freed = 0;
+  for (const s of young.slice()) {
+    // An operand of the launch in preparation may be known by its address alone.
+    if (!s.listed || s.held === null || s.refs > 0 || s.tick === clock.tick) continue;
+    if (s.held.deref() !== undefined) continue;
+    freed += s.nbytes;
+    stats.finalized++;
+    release(s);
+  }
+  const end = performance.now();
+  if (freed < large / 2) {
+    // Most of it is in use: ask less and less often.
+    sweepsToSkip = nextSkip;
+    nextSkip = Math.min(64, 2 * nextSkip);
+  } else {
+    sweepsToSkip = 0;
+    nextSkip = 1;
+    if (end - began > SWEEP_SHARE * (end - lastSweep) && limit >= DEFAULT_LIMIT && limit < SWEEP_LIMIT) {
+      limit *= 2;
+    }
+  }
+  lastSweep = end;
+}
+
 /** Brings the listed bytes down to half of the limit, oldest use first, or raises the limit if they are in use. */
 function relieve(): void {
   stats.reliefs++;
   compact();
+  sweep();
   const target = limit / 2;
   for (const share of [0.6, 0.9, 1]) {
     if (youngBytes <= target) break;
@@ -295,6 +343,7 @@ const registry = new FinalizationRegistry<number>((id) => {
  */
 export function anchorFor(s: Storage): object {
   const anchor = {};
+  s.held = new WeakRef(anchor);
   s.id = nextId++;
   registered.set(s.id, s);
   registry.register(anchor, s.id);

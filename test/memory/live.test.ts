@@ -68,3 +68,25 @@ describe("live bytes", () => {
     expect(live()).toBe(before);
   });
 });
+
+describe("large results in a loop that never yields", () => {
+  const copied = (): number => torch.memory_stats()["evicted_bytes"]!;
+
+  it("are freed without a copy when nobody holds them, and stay when somebody does", () => {
+    const SIZE = 1 << 20, ROUNDS = 200, before = copied();
+    const held = [torch.full([SIZE], 7)], one = torch.ones(SIZE);
+    for (let i = 0; i < ROUNDS; i++) {
+      const sum = one.add(i);
+      if (i % 50 === 0) held.push(sum.mul(2));
+    }
+    expect(copied() - before).toBeLessThan(ROUNDS * SIZE * 4 / 10);
+    expect(live()).toBeLessThan(400 * 2 ** 20);
+    expect(held.map((t) => t.min().item())).toEqual([7, 2, 102, 202, 302]);
+    expect(held.map((t) => t.max().item())).toEqual([7, 2, 102, 202, 302]);
+  });
+
+  it("are copied when they are held and the limit is passed, and come back", () => {
+    const held = Array.from({ length: 60 }, (_, i) => torch.full([1 << 20], i));
+    expect(held.map((t) => t.max().item())).toEqual(held.map((_, i) => i));
+  });
+});
