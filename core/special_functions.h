@@ -177,9 +177,11 @@ TC_SPECIAL double tc_airy_ai(double x) {
 // erfc(x) e^(x^2) = g((x - k) / (x + k)) / (1 + 2 x) (Shepherd and Laframboise 1981).
 TC_SPECIAL double tc_erfcx(double x) {
   if (isnan(x)) return x;
-  if (x < 0) return x < -26.7 ? INFINITY : 2 * exp(x * x) - tc_erfcx(-x);
-  if (x > 1e8) return 0.56418958354775628695 / x;
-  return TC_SERIES((x - 3.75) / (x + 3.75), erfcx_table) / (1 + 2 * x);
+  if (x < -26.7) return INFINITY;
+  double size = fabs(x);
+  double y = size > 1e8 ? 0.56418958354775628695 / size
+                        : TC_SERIES((size - 3.75) / (size + 3.75), erfcx_table) / (1 + 2 * size);
+  return x < 0 ? 2 * exp(x * x) - y : y;
 }
 
 // The logarithm of the cumulative normal distribution.
@@ -240,7 +242,7 @@ TC_SPECIAL double tc_polygamma(double n, double x) {
     double s = sin(3.14159265358979323846 * (x - nearbyint(x)));
     return 9.8696044010893586188 / (s * s) - tc_zeta(2, 1 - x);
   }
-  return (fmod(n, 2) == 1 ? 1 : -1) * tgamma(n + 1) * tc_zeta(n + 1, x);
+  return (fmod(n, 2.0) == 1 ? 1 : -1) * tgamma(n + 1) * tc_zeta(n + 1, x);
 }
 
 // log(1 + u) - u, without cancellation for small u.

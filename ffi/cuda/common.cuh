@@ -82,6 +82,9 @@ struct Frame {
 TC_FN int64_t thread_index() { return int64_t(blockIdx.x) * blockDim.x + threadIdx.x; }
 TC_FN int64_t thread_count() { return int64_t(gridDim.x) * blockDim.x; }
 
+// Elements of a spatial triple.
+TC_BOTH int64_t volume(const int64_t *size) { return size[0] * size[1] * size[2]; }
+
 // Blocks of X lanes by Y rows --------------------------------------------------------------------------------------------
 
 // Combines the Y values of each column x of a block of X by Y threads; every thread gets the result. `shared` has room

@@ -1,8 +1,7 @@
 // tc_matmul: batches of C = act(alpha * A x B + beta * C + bias). cuBLAS does the products where it is there and the
 // dtype and strides suit it (blas.cu); the tiled kernel below does them all.
+#include "activation.cuh"
 #include "matmul.cuh"
-
-#include "words.cuh"
 
 namespace tc {
 namespace {
@@ -16,16 +15,6 @@ template <class Acc> struct Epilogue {
   int64_t bias_rs, bias_cs;
   int act;
 };
-
-// Integers have no activations.
-template <class Acc> TC_FN Acc activate(Acc v, [[maybe_unused]] int act) {
-  if constexpr (std::is_floating_point_v<Acc>) {
-    if (act == TC_ACT_RELU) return v_max(v, Acc(0));
-    if (act == TC_ACT_SIGMOID) return v_sigmoid(v);
-    if (act == TC_ACT_TANH) return v_tanh(v);
-  }
-  return v;
-}
 
 template <class T, class Acc>
 TC_FN void finish(T *c, Acc sum, int64_t row, int64_t col, const Epilogue<Acc> &e) {

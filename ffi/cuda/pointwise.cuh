@@ -4,6 +4,9 @@
 // Two kinds of kernels: for operands that are contiguous, of the compute type (or bool results), or numbers, one kernel
 // per formula; for everything else (strides, broadcasts, other dtypes) one kernel that holds all formulas in a switch.
 #include "words.cuh"
+#if defined(IS_FLOAT)
+#include "special.cuh"
+#endif
 
 namespace tc {
 namespace {

@@ -64,3 +64,10 @@ export function warnOnce(category: string, text: string): void {
   warned.add(line);
   console.warn(line);
 }
+
+/** PyTorch's error where an operation meets tensors of two devices. */
+export function differentDevices(a: unknown, b: unknown): RuntimeError {
+  return new RuntimeError(
+    `Expected all tensors to be on the same device, but found at least two devices, ${a} and ${b}!`,
+  );
+}

@@ -9,7 +9,7 @@ import { needsGrad, Node, SavedTensor, ViewInfo } from "../autograd/graph.ts";
 import { beforeInplace, rebase } from "../autograd/inplace.ts";
 import type { Backend } from "../base/backend.ts";
 import { can_cast, checkCast, DType } from "../base/dtype.ts";
-import { NotImplementedError, RuntimeError, warnOnce } from "../base/errors.ts";
+import { differentDevices, NotImplementedError, RuntimeError, warnOnce } from "../base/errors.ts";
 import { beginScope, endScope } from "../base/scope.ts";
 import { sameSizes, shapeText } from "../base/size.ts";
 import { countWrite, detached, Tensor } from "../tensor.ts";
@@ -462,9 +462,7 @@ export function writeOut(name: string, result: unknown, out: unknown): unknown {
     }
     if (!can_cast(r.dtype, t.dtype)) checkCast(r.dtype, t.dtype);
     if (r.storage.backend !== t.storage.backend) {
-      throw new RuntimeError(
-        `Expected all tensors to be on the same device, but found at least two devices, ${r.device} and ${t.device}!`,
-      );
+      throw differentDevices(r.device, t.device);
     }
     if (!sameSizes(r.sizes, t.sizes)) {
       if (t.count !== 0) {

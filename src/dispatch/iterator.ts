@@ -7,7 +7,7 @@
  */
 import type { Backend } from "../base/backend.ts";
 import { checkCast, type DType, Kind } from "../base/dtype.ts";
-import { RuntimeError } from "../base/errors.ts";
+import { differentDevices, RuntimeError } from "../base/errors.ts";
 import { Complex, PyFloat, type Scalar } from "../base/scalar.ts";
 import {
   isContiguous,
@@ -110,9 +110,7 @@ export function commonBackend(operands: readonly unknown[]): Backend {
       if (x.sizes.length === 0 && x.device.type === "cpu") continue;
       if (found.sizes.length === 0 && found.device.type === "cpu") found = x;
       else {
-        throw new RuntimeError(
-          `Expected all tensors to be on the same device, but found at least two devices, ${found.device} and ${x.device}!`,
-        );
+        throw differentDevices(found.device, x.device);
       }
     }
   }

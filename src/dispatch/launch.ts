@@ -13,7 +13,13 @@
  */
 import type { Backend } from "../base/backend.ts";
 import { Kernel } from "../base/backend.ts";
-import { IndexError, internalError, NotImplementedError, RuntimeError } from "../base/errors.ts";
+import {
+  differentDevices,
+  IndexError,
+  internalError,
+  NotImplementedError,
+  RuntimeError,
+} from "../base/errors.ts";
 import { LinAlgError } from "../base/errors.ts";
 import { clock } from "../base/storage.ts";
 import type { Tensor } from "../tensor.ts";
@@ -76,6 +82,7 @@ class Launch {
   /** An address slot: a tensor's first element, 0 for null. */
   p(t: Tensor | null | undefined): this {
     if (t === null || t === undefined) return this.i(0);
+    if (t.storage.backend !== this.#backend) throw differentDevices(this.#backend.device, t.device);
     const address = addressOf(t);
     // Loading evicted bytes may have grown the heap and replaced the argument views.
     this.#words = this.#backend.argWords;

@@ -290,7 +290,7 @@ export const composites: Table = {
         // Every (m + 1)-th element in row-major order, as PyTorch: a tall matrix's diagonal starts again below.
         const [n, m] = c.sizesOf("self") as [number, number];
         const count = Math.floor((n * m + m) / (m + 1));
-        const places = fn.arange!(count).mul(m + 1) as Tensor;
+        const places = fn.arange!(count, { device: c.grad.device }).mul(m + 1) as Tensor;
         return c.grad.new_zeros([n * m]).index_put([places], c.grad).view([n, m]);
       },
     },
@@ -486,7 +486,7 @@ export const composites: Table = {
   vander: [op({
     schema: "vander(Tensor x, int? N=None, bool increasing=False) -> Tensor",
     composite: (x: Tensor, n: number | null, increasing: boolean) => {
-      const powers = fn.arange!(n ?? x.sizes[0]!) as Tensor;
+      const powers = fn.arange!(n ?? x.sizes[0]!, { device: x.device }) as Tensor;
       const v = x.unsqueeze(-1).pow(powers);
       return increasing ? v : v.flip([1]);
     },

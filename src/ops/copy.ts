@@ -20,7 +20,7 @@ import {
   int8,
   uint8,
 } from "../base/dtype.ts";
-import { RuntimeError } from "../base/errors.ts";
+import { differentDevices, RuntimeError } from "../base/errors.ts";
 import { external } from "../base/scope.ts";
 import { numelOf, sameSizes, shapeText } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
@@ -143,9 +143,7 @@ function cat(tensors: readonly Tensor[], dim: number): Tensor {
   const backend = first.storage.backend;
   for (const t of tensors) {
     if (t.storage.backend !== backend) {
-      throw new RuntimeError(
-        `Expected all tensors to be on the same device, but found at least two devices, ${first.device} and ${t.device}!`,
-      );
+      throw differentDevices(first.device, t.device);
     }
   }
   const out = emptyTensor(sizes, dtype, backend);
@@ -193,9 +191,7 @@ function stack(tensors: readonly Tensor[], dim: number): Tensor {
   const step = strides.splice(d, 1)[0]!;
   tensors.forEach((t, i) => {
     if (t.storage.backend !== first.storage.backend) {
-      throw new RuntimeError(
-        `Expected all tensors to be on the same device, but found at least two devices, ${first.device} and ${t.device}!`,
-      );
+      throw differentDevices(first.device, t.device);
     }
     runCopy(alias(out, t.sizes, strides, i * step), t);
   });

@@ -131,7 +131,7 @@ function solveMatrix(a: Tensor, b: Tensor): [Tensor, Tensor] {
 
 /** det from LU: the product of the diagonal with the permutation's sign. */
 function signOf(pivots: Tensor, n: number): Tensor {
-  const expected = fn.arange!(1, n + 1, { dtype: int32 }) as Tensor;
+  const expected = fn.arange!(1, n + 1, { dtype: int32, device: pivots.device }) as Tensor;
   return pivots.ne(expected).sum(-1).remainder(2).mul(-2).add(1);
 }
 
@@ -258,7 +258,7 @@ export const linearAlgebra: Table = {
             "the derivative for 'linalg_lu_factor_ex' of matrices that are not square is not implemented.",
           );
         }
-        const identity = fn.eye!(n, { dtype: lu.dtype }) as Tensor;
+        const identity = fn.eye!(n, { dtype: lu.dtype, device: lu.device }) as Tensor;
         const l = lu.tril(-1).add(identity), u = lu.triu();
         const g: Tensor = c.grads[0]!;
         const inner = mT(l).matmul(g.tril(-1)).tril(-1).add(g.triu().matmul(mT(u)).triu());
@@ -461,7 +461,9 @@ export const linearAlgebra: Table = {
     schema: "cholesky_inverse(Tensor self, bool upper=False) -> Tensor",
     impl: (self: Tensor, upper: boolean) =>
       fn.cholesky_solve!(
-        (fn.eye!(self.sizes.at(-1)!, { dtype: self.dtype }) as Tensor).expand(self.sizes),
+        (fn.eye!(self.sizes.at(-1)!, { dtype: self.dtype, device: self.device }) as Tensor).expand(
+          self.sizes,
+        ),
         self,
         upper,
       ),

@@ -410,10 +410,12 @@ function asStridedBackward(
   const base = Math.min(inOffset, offset);
   const length = Math.max(reach(sizes, inStrides) + inOffset, reach(size, stride) + offset) - base;
   const flat = grad.new_zeros([length]);
-  const places = fn.arange!(length).as_strided(size, stride, offset - base).reshape([-1]);
+  const places = fn.arange!(length, { device: grad.device }).as_strided(size, stride, offset - base).reshape([
+    -1,
+  ]);
   const summed = flat.index_add(0, places, grad.reshape([-1]));
   // Input elements that share a place each get their share.
-  const mine = fn.arange!(length).as_strided(sizes, inStrides, inOffset - base);
+  const mine = fn.arange!(length, { device: grad.device }).as_strided(sizes, inStrides, inOffset - base);
   const used = flat.index_add(0, mine.reshape([-1]), grad.new_ones([1]).expand([numelOf(sizes)]));
   const shared = summed.div(used.clamp_min(1));
   return shared.as_strided(sizes, inStrides, inOffset - base).clone();

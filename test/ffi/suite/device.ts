@@ -1,7 +1,10 @@
 /** Tensors, autograd and training on the device "cuda", against the CPU. */
 
 import * as torch from "../../../src/mod.ts";
+import { cudaBackend } from "../../../src/backend/cuda.ts";
+import { Kernel } from "../../../src/base/backend.ts";
 import { assert, assertEquals } from "./harness.ts";
+import { netChecks } from "./nets.ts";
 
 type Tensor = torch.Tensor;
 const { nn, cuda } = torch;
@@ -233,6 +236,17 @@ const mistakes: DeviceCheck = {
       "mixed devices",
     );
     assertClose(x.add(torch.tensor(2)), torch.tensor([3, 3, 3]), "a number from the CPU is welcome");
+    for (const mixed of [() => x.sort().values.add(torch.ones([3])), () => torch.cat([x, torch.ones([3])])]) {
+      assert(
+        thrown(mixed).message.startsWith("Expected all tensors to be on the same device"),
+        "mixed devices",
+      );
+    }
+    assertEquals(
+      thrown(() => nn.functional.conv1d(x.reshape([1, 1, 3]), torch.ones([1, 1, 2]))).message,
+      "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!",
+      "a weight that was left behind",
+    );
     const late = thrown(() => {
       x.index_select(0, torch.tensor([1, 5]).long().cuda());
       cuda.synchronize();
@@ -257,13 +271,12 @@ const mistakes: DeviceCheck = {
       "divided by zero",
     );
     assertClose(x.mul(2), torch.tensor([2, 2, 2]), "and on it goes");
-    const missing = thrown(() =>
-      nn.functional.conv2d(torch.ones([1, 1, 3, 3]).cuda(), torch.ones([1, 1, 2, 2]).cuda())
-    );
+    // Random numbers are drawn on the host, so the library has no kernel of this name.
+    const missing = thrown(() => cudaBackend(null).call(new Kernel("tc_rrelu")));
     assertEquals([missing.name, missing.message], [
       "NotImplementedError",
-      "conv is not implemented on CUDA yet: move its tensors to the CPU with .cpu()",
-    ], "a kernel that is still missing");
+      "rrelu is not implemented on CUDA yet: move its tensors to the CPU with .cpu()",
+    ], "a kernel that the library does not have");
   },
 };
 
@@ -321,4 +334,5 @@ export const deviceChecks: DeviceCheck[] = [
   mistakes,
   memory,
   events,
+  ...netChecks,
 ];
