@@ -20,12 +20,6 @@ describe.skipIf(!hasProgram("g++"))("the device cuda, its kernels on the process
     );
   });
 
-  it("in Deno", { timeout: 120_000 }, async () => {
-    const { failed, count } = await runInDeno("run_device.ts", [], { TSTORCH_CUDA_LIB: library });
-    expect(failed).toEqual([]);
-    expect(count).toBe(deviceChecks.length);
-  });
-
   it(
     "in Deno, with work that waits for a synchronisation and threads in reverse",
     { timeout: 120_000 },

@@ -30,19 +30,17 @@ describe.skipIf(!compilers)("device kernels on the processor", () => {
     );
   });
 
-  it("through Deno", { timeout: 120_000 }, async () => {
-    const { failed, count } = await runInDeno("run_suite.ts", [hostPath, corePath], {});
-    expect(failed).toEqual([]);
-    expect(count).toBe(checks.length);
-  });
-
-  it("with work that waits for a synchronisation and threads in reverse", { timeout: 120_000 }, async () => {
-    const { failed, count } = await runInDeno("run_suite.ts", [hostPath, corePath], {
-      TSTORCH_HOST_DEVICE: "deferred,reverse",
-    });
-    expect(failed).toEqual([]);
-    expect(count).toBe(checks.length);
-  });
+  it(
+    "through Deno, with work that waits for a synchronisation and threads in reverse",
+    { timeout: 120_000 },
+    async () => {
+      const { failed, count } = await runInDeno("run_suite.ts", [hostPath, corePath], {
+        TSTORCH_HOST_DEVICE: "deferred,reverse",
+      });
+      expect(failed).toEqual([]);
+      expect(count).toBe(checks.length);
+    },
+  );
 
   it("with matrix products by cuBLAS", { timeout: 120_000 }, async () => {
     const fake = join(root, "build", "cuda", `libfake_cublas.${process.pid}.so`);
