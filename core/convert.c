@@ -164,9 +164,52 @@ static int compute_index(int64_t dtype) {
   }
 }
 
+static int is_complex(int64_t dtype) { return dtype == TC_C64 || dtype == TC_C128; }
+static int64_t part_dtype(int64_t dtype) { return dtype == TC_C64 ? TC_F32 : TC_F64; }
+
+// From or to a complex dtype, by way of the parts' dtype. A block's real parts are gathered from (spread to) every
+// other place.
+static void convert_complex(void *dst, int64_t dst_dtype, const void *src, int64_t src_dtype, int64_t n) {
+  if (is_complex(dst_dtype) && is_complex(src_dtype)) {
+    tc_convert(dst, part_dtype(dst_dtype), src, part_dtype(src_dtype), 2 * n);
+    return;
+  }
+  enum { BLOCK = 128 };
+  double parts[BLOCK];
+  const int from = is_complex(src_dtype);
+  const int64_t part = part_dtype(from ? src_dtype : dst_dtype), part_size = tc_dtype_size(part);
+  const int64_t src_size = tc_dtype_size(src_dtype), dst_size = tc_dtype_size(dst_dtype);
+  for (int64_t i = 0; i < n; i += BLOCK) {
+    const int64_t m = n - i < BLOCK ? n - i : BLOCK;
+    const char *s = (const char *)src + i * src_size;
+    char *d = (char *)dst + i * dst_size;
+    if (from && dst_dtype == TC_BOOL) {
+      uint8_t *bytes = (uint8_t *)d;
+      for (int64_t k = 0; k < m; k++) {
+        bytes[k] = part == TC_F32 ? ((const float *)s)[2 * k] != 0 || ((const float *)s)[2 * k + 1] != 0
+                                  : ((const double *)s)[2 * k] != 0 || ((const double *)s)[2 * k + 1] != 0;
+      }
+    } else if (from) {
+      tc_load_run(parts, s, 2, m, part_size);
+      tc_convert(d, dst_dtype, parts, part, m);
+    } else {
+      tc_convert(parts, part, s, src_dtype, m);
+      if (part == TC_F32) {
+        for (int64_t k = 0; k < m; k++) ((float *)d)[2 * k] = ((float *)parts)[k], ((float *)d)[2 * k + 1] = 0;
+      } else {
+        for (int64_t k = 0; k < m; k++) ((double *)d)[2 * k] = parts[k], ((double *)d)[2 * k + 1] = 0;
+      }
+    }
+  }
+}
+
 void tc_convert(void *dst, int64_t dst_dtype, const void *src, int64_t src_dtype, int64_t n) {
   if (dst_dtype == src_dtype) {
     if (dst != src) tc_move(dst, src, n * tc_dtype_size(dst_dtype));
+    return;
+  }
+  if (is_complex(dst_dtype) || is_complex(src_dtype)) {
+    convert_complex(dst, dst_dtype, src, src_dtype, n);
     return;
   }
   int c = compute_index(dst_dtype);

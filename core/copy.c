@@ -52,7 +52,7 @@ static void cursor_next(const tc_copy_args *a, int64_t from, cursor *c) {
 static void convert_run(const tc_copy_args *a, char *out, int64_t out_stride, const char *in, int64_t in_stride,
                         int64_t n) {
   int64_t in_size = tc_dtype_size(a->in_dtype), out_size = tc_dtype_size(a->out_dtype);
-  _Alignas(16) char from[RUN * 8], to[RUN * 8];
+  _Alignas(16) char from[RUN * 16], to[RUN * 16];
   for (int64_t i = 0; i < n; i += RUN) {
     int64_t m = n - i < RUN ? n - i : RUN;
     const char *src = in + i * in_stride * in_size;

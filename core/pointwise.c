@@ -16,7 +16,7 @@ enum {
   BLOCK_BYTES = 2048,     // of one operand, in the loop's dtype: all of a block's operands stay in the L1 cache
   BLOCK_MAX = BLOCK_BYTES / 4,
   LONG_ROW = 64,          // elements
-  MAX_STEP_BYTES = 128,   // 16 elements of 8 bytes
+  MAX_STEP_BYTES = 256,   // 16 elements of 16 bytes
 };
 
 // Elements that are worth a thread: about 10 microseconds of work each.
@@ -251,7 +251,9 @@ static void fill_numbers(const job *j, buffers *b, int64_t n) {
   int64_t copies = n + j->step < j->block ? n + j->step : j->block;
   for (int64_t k = 1; k < a->nargs; k++) {
     if (j->access[k] != NUMBER) continue;
-    tc_splat(b->block[k], a->compute, a->dtype[k], &a->scalar[k], copies);
+    const double complex_number[2] = {a->scalar[k].f, a->imaginary[k]};
+    const void *number = a->dtype[k] == TC_C128 ? (const void *)complex_number : (const void *)&a->scalar[k];
+    tc_splat(b->block[k], a->compute, a->dtype[k], number, copies);
     b->in[k - 1] = b->block[k];
   }
 }
@@ -323,6 +325,8 @@ static const tc_pointwise_loop *loops_of(int64_t compute) {
     case TC_F64: return tc_pointwise_f64;
     case TC_I32: return tc_pointwise_i32;
     case TC_I64: return tc_pointwise_i64;
+    case TC_C64: return tc_pointwise_c64;
+    case TC_C128: return tc_pointwise_c128;
     default: return 0;
   }
 }
@@ -361,7 +365,8 @@ int32_t tc_pointwise(const tc_pointwise_args *a) {
   if (total <= 0) return TC_OK;
   j.loop_size = tc_dtype_size(a->compute);
   j.out_dtype = info->class == CLASS_TEST ? TC_BOOL : a->compute;
-  j.step = info->class == CLASS_TEST ? TC_PW_TEST_STEP : 16 / j.loop_size;
+  const int is_complex = a->compute == TC_C64 || a->compute == TC_C128;
+  j.step = info->class == CLASS_TEST ? TC_PW_TEST_STEP : (is_complex ? 32 : 16) / j.loop_size;
   j.block = BLOCK_BYTES / j.loop_size;
   j.long_rows = j.row >= LONG_ROW || j.rows == 1;
   j.divides = info->class == CLASS_DIVIDE && (a->compute == TC_I32 || a->compute == TC_I64);

@@ -25,7 +25,8 @@ enum {
   TC_PW_COUNT
 };
 
-// A loop's step: 16 elements where it stores bytes of 0 and 1, else 16 bytes.
+// A loop's step: 16 elements where it stores bytes of 0 and 1, else 16 bytes (32 bytes of complex numbers: a vector of
+// real and one of imaginary parts).
 enum { TC_PW_TEST_STEP = 16 };
 
 // 0 where there is no code for the dtype.
@@ -33,5 +34,7 @@ extern const tc_pointwise_loop tc_pointwise_f32[TC_PW_COUNT];
 extern const tc_pointwise_loop tc_pointwise_f64[TC_PW_COUNT];
 extern const tc_pointwise_loop tc_pointwise_i32[TC_PW_COUNT];
 extern const tc_pointwise_loop tc_pointwise_i64[TC_PW_COUNT];
+extern const tc_pointwise_loop tc_pointwise_c64[TC_PW_COUNT];
+extern const tc_pointwise_loop tc_pointwise_c128[TC_PW_COUNT];
 
 #endif

@@ -288,3 +288,8 @@ export function parsePointwise(file: string, source: string): PointwiseOp[] {
   });
   return ops;
 }
+
+/** The names of pointwise_complex.def's operators. */
+export function parseComplex(source: string): string[] {
+  return [...stripComments(source).matchAll(/^(?:VALUE|TEST)[123]\((\w+),/gm)].map((m) => m[1]!);
+}

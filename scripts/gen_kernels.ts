@@ -14,6 +14,7 @@ import {
   emptyAbi,
   type Enum,
   type Field,
+  parseComplex,
   parseHeader,
   parsePointwise,
   type PointwiseOp,
@@ -64,7 +65,7 @@ function slotMap(fields: Field[]): string {
   return `{ ${fields.map(({ name, offset }) => `${name}: ${offset / 8}`).join(", ")} }`;
 }
 
-export function generate(abi: Abi, ops: PointwiseOp[]): string {
+export function generate(abi: Abi, ops: PointwiseOp[], complexOps: readonly string[] = []): string {
   const kernels = abi.kernels.filter(({ result }) => result === "int32_t");
   const hasScratch = new Set(abi.kernels.map(({ name }) => name));
   const parts = [
@@ -105,6 +106,9 @@ export function generate(abi: Abi, ops: PointwiseOp[]): string {
       ]))
     } as const;`,
     "export type PointwiseName = keyof typeof POINTWISE;",
+    "",
+    "/** Elementwise operators with a formula for complex numbers: pointwise_complex.def. */",
+    `export const COMPLEX_FORMULAS: ReadonlySet<string> = new Set(${JSON.stringify(complexOps)});`,
     "",
     "/** Limits. */",
     `export const LIMITS = ${objectLiteral([...abi.constants])} as const;`,
@@ -160,8 +164,12 @@ export function generateAsserts(abi: Abi, ops: PointwiseOp[]): string {
 
 function main(args: string[]): void {
   const ops = parsePointwise("core/pointwise.def", readFileSync(join(root, "core/pointwise.def"), "utf8"));
+  const complexOps = parseComplex(readFileSync(join(root, "core/pointwise_complex.def"), "utf8"));
   const abi = readAbi();
-  const files = [[outputs.typescript, generate(abi, ops)], [outputs.c, generateAsserts(abi, ops)]] as const;
+  const files = [[outputs.typescript, generate(abi, ops, complexOps)], [
+    outputs.c,
+    generateAsserts(abi, ops),
+  ]] as const;
   for (const [name, text] of files) {
     const path = join(root, name);
     if (!args.includes("--check")) writeFileSync(path, text);

@@ -48,6 +48,10 @@ export class Tensor {
   view_: ViewInfo | null = null;
   /** Made in inference mode? */
   inference = false;
+  /** Stands for the conjugates of its bytes. Note [Lazy conjugation] below. */
+  conjugated = false;
+  /** Stands for the negatives of its bytes. */
+  negated = false;
   /** Is it `x.data` or a view of it: writes through it are not counted as changes of `x`. */
   uncounted = false;
 
@@ -166,6 +170,30 @@ export function alias(
     of.anchor,
   );
   t.uncounted = of.uncounted;
+  t.conjugated = of.conjugated;
+  t.negated = of.negated;
+  return t;
+}
+
+/**
+ * Note [Lazy conjugation]: `conj()` copies nothing; it gives a view with `conjugated` set (and the imaginary part of
+ * such a view is one with `negated` set), as in PyTorch. Views keep the marks. The dispatcher hands kernels the values
+ * themselves (`resolved` in dispatch/lazy.ts), and whatever reads bytes without it does so too. `lazy.used` is false
+ * until the first such view is made, so that real programs pay one look at it.
+ */
+export const lazy: { used: boolean } = { used: false };
+
+/** Does `t` stand for something else than its bytes? */
+export function isLazy(t: Tensor): boolean {
+  return t.conjugated || t.negated;
+}
+
+/** Another tensor over the same bytes with these marks. */
+export function marked(of: Tensor, conjugated: boolean, negated: boolean): Tensor {
+  const t = alias(of, of.sizes, of.strides, of.offset);
+  t.conjugated = conjugated;
+  t.negated = negated;
+  if (conjugated || negated) lazy.used = true;
   return t;
 }
 
@@ -176,7 +204,10 @@ export function countWrite(t: Tensor): void {
 
 /** The same tensor without its graph. */
 export function detached(of: Tensor): Tensor {
-  return new Tensor(of.storage, of.dtype, of.sizes, of.strides, of.offset, of.count, of.packed, of.anchor);
+  const t = new Tensor(of.storage, of.dtype, of.sizes, of.strides, of.offset, of.count, of.packed, of.anchor);
+  t.conjugated = of.conjugated;
+  t.negated = of.negated;
+  return t;
 }
 
 // Set by autograd/graph.ts and autograd/inplace.ts, which stand above this file.

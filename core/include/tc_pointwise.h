@@ -10,15 +10,18 @@ typedef struct {
   int64_t op;       // TC_PW_<name>, numbered in the order of pointwise.def
   int64_t ndim;
   int64_t nargs;    // operands in use
-  int64_t compute;  // the dtype in which the formula is evaluated: TC_F32, TC_F64, TC_I32, TC_I64, (TC_C64, TC_C128)
+  int64_t compute;  // the dtype in which the formula is evaluated: TC_F32, TC_F64, TC_I32, TC_I64, TC_C64, TC_C128;
                     // float16 and bfloat16 compute in TC_F32; int8, uint8, int16 and bool in TC_I32
   int64_t dtype[TC_MAX_OPERANDS];
   uint64_t data[TC_MAX_OPERANDS];   // 0: the operand is the number in scalar[k]
-  // A number operand: a double if dtype[k] is TC_F64, an int64_t (the same 8 bytes) if dtype[k] is TC_I64.
+  // A number operand: a double if dtype[k] is TC_F64, an int64_t (the same 8 bytes) if dtype[k] is TC_I64; the real part
+  // of a complex number if dtype[k] is TC_C128.
   union { double f; int64_t i; } scalar[TC_MAX_OPERANDS];
-  double param[4];  // numbers that a formula takes besides its operands (negative_slope, eps, ...)
+  double param[4];  // numbers that a formula takes besides its operands (negative_slope, eps, ...); in complex
+                    // formulas param[0] and param[1] are the parts of one number
   int64_t shape[TC_MAX_DIMS];
   int64_t stride[TC_MAX_DIMS][TC_MAX_OPERANDS];  // [dimension][operand]
+  double imaginary[TC_MAX_OPERANDS];             // imaginary parts of complex number operands
 } tc_pointwise_args;
 
 TC_EXPORT(tc_pointwise) int32_t tc_pointwise(const tc_pointwise_args *a);

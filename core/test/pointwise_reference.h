@@ -50,7 +50,7 @@ static double limited_log(double x) { return nan_max(log(x), -100); }
   REAL(isinf, isinf(x) != 0) REAL(isfinite, isfinite(x)) REAL(isposinf, x == INFINITY)                         \
   REAL(isneginf, x == -INFINITY) REAL(signbit, signbit(x) != 0) REAL(exp, exp(x)) REAL(exp2, exp2(x))          \
   REAL(expm1, expm1(x)) REAL(log, log(x)) REAL(log2, log2(x)) REAL(log10, log10(x)) REAL(log1p, log1p(x))      \
-  REAL(cbrt, cbrt(x)) REAL(hypot, hypot(x, y)) REAL(ldexp, x *exp2(y))                                         \
+  REAL(angle, isnan(x) ? x : x < 0 ? M_PI : 0) REAL(conj, x) REAL(cbrt, cbrt(x)) REAL(hypot, hypot(x, y)) REAL(ldexp, x *exp2(y))                                         \
   REAL(logaddexp, ref_logaddexp(x, y, M_E)) REAL(logaddexp2, ref_logaddexp(x, y, 2))                           \
   REAL(xlogy, isnan(y) ? y : x == 0 ? 0 : x * log(y)) REAL(xlog1py, isnan(y) ? y : x == 0 ? 0 : x * log1p(y))  \
   REAL(entr, x < 0 ? -INFINITY : x == 0 ? 0 : -x * log(x))                                                     \
@@ -111,7 +111,7 @@ static int64_t exact_gcd(int64_t x, int64_t y) {
 }
 
 #define WHOLES                                                                                                 \
-  WHOLE(copy, x) WHOLE(add, x + y) WHOLE(sub, x - y) WHOLE(mul, x *y) WHOLE(add_alpha, x + (int64_t)p[0] * y)  \
+  WHOLE(copy, x) WHOLE(conj, x) WHOLE(add, x + y) WHOLE(sub, x - y) WHOLE(mul, x *y) WHOLE(add_alpha, x + (int64_t)p[0] * y)  \
   WHOLE(sub_alpha, x - (int64_t)p[0] * y) WHOLE(div_trunc, x / y) WHOLE(div_floor, floor_div(x, y))            \
   WHOLE(remainder, x - floor_div(x, y) * y) WHOLE(fmod, x % y) WHOLE(pow, exact_pow(x, y)) WHOLE(neg, -x)      \
   WHOLE(abs, x < 0 ? -x : x) WHOLE(sign, (x > 0) - (x < 0)) WHOLE(square, x *x) WHOLE(cube, x *x *x)           \

@@ -11,3 +11,201 @@ import type { Index } from "../ops/index_args.ts";
 import type { Tensor } from "../tensor.ts";
 import "../ops/table.ts";
 
+/**
+ * The discrete Fourier transform along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.fft.html
+ */
+export const fft: {
+  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_fft as never;
+/**
+ * The discrete Fourier transform over two dimensions, by default the last.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.fft2.html
+ */
+export const fft2: {
+  (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_fft2 as never;
+/**
+ * The frequencies of the coefficients of `fft`, in cycles per unit of d.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.fftfreq.html
+ */
+export const fftfreq: {
+  (n: number, options?: { d?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (n: number, d?: number | PyFloat, options?: { d?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+} = fn.fft_fftfreq as never;
+/**
+ * The discrete Fourier transform over several dimensions, by default all.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.fftn.html
+ */
+export const fftn: {
+  (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number | null, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_fftn as never;
+/**
+ * Puts the zero frequency in the middle.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.fftshift.html
+ */
+export const fftshift: {
+  (input: Tensor, options?: { dim?: readonly number[] | number | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim?: readonly number[] | number | null, options?: { dim?: readonly number[] | number | null; out?: Tensor | null }): Tensor;
+} = fn.fft_fftshift as never;
+/**
+ * The Fourier transform of a Hermitian signal, given by its first half.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.hfft.html
+ */
+export const hfft: {
+  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_hfft as never;
+/**
+ * The Fourier transform of a Hermitian signal over two dimensions, by default the last.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.hfft2.html
+ */
+export const hfft2: {
+  (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_hfft2 as never;
+/**
+ * The Fourier transform of a Hermitian signal over several dimensions, by default all.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.hfftn.html
+ */
+export const hfftn: {
+  (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number | null, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_hfftn as never;
+/**
+ * The inverse discrete Fourier transform along a dimension.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.ifft.html
+ */
+export const ifft: {
+  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_ifft as never;
+/**
+ * The inverse discrete Fourier transform over two dimensions, by default the last.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.ifft2.html
+ */
+export const ifft2: {
+  (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_ifft2 as never;
+/**
+ * The inverse discrete Fourier transform over several dimensions, by default all.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.ifftn.html
+ */
+export const ifftn: {
+  (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number | null, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_ifftn as never;
+/**
+ * The inverse of `fftshift`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.ifftshift.html
+ */
+export const ifftshift: {
+  (input: Tensor, options?: { dim?: readonly number[] | number | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim?: readonly number[] | number | null, options?: { dim?: readonly number[] | number | null; out?: Tensor | null }): Tensor;
+} = fn.fft_ifftshift as never;
+/**
+ * The inverse of `hfft`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.ihfft.html
+ */
+export const ihfft: {
+  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_ihfft as never;
+/**
+ * The inverse of `hfft` over two dimensions, by default the last.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.ihfft2.html
+ */
+export const ihfft2: {
+  (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_ihfft2 as never;
+/**
+ * The inverse of `hfft` over several dimensions, by default all.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.ihfftn.html
+ */
+export const ihfftn: {
+  (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number | null, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_ihfftn as never;
+/**
+ * The inverse of `rfft`: n real numbers, by default an even number.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.irfft.html
+ */
+export const irfft: {
+  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_irfft as never;
+/**
+ * The inverse of `rfft` over two dimensions, by default the last.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.irfft2.html
+ */
+export const irfft2: {
+  (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_irfft2 as never;
+/**
+ * The inverse of `rfft` over several dimensions, by default all.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.irfftn.html
+ */
+export const irfftn: {
+  (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number | null, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_irfftn as never;
+/**
+ * The first half of the Fourier transform of a real tensor.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.rfft.html
+ */
+export const rfft: {
+  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_rfft as never;
+/**
+ * Half of the Fourier transform of a real tensor over two dimensions, by default the last.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.rfft2.html
+ */
+export const rfft2: {
+  (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_rfft2 as never;
+/**
+ * The frequencies of the coefficients of `rfft`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.rfftfreq.html
+ */
+export const rfftfreq: {
+  (n: number, options?: { d?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (n: number, d?: number | PyFloat, options?: { d?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+} = fn.fft_rfftfreq as never;
+/**
+ * Half of the Fourier transform of a real tensor over several dimensions, by default all.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.fft.rfftn.html
+ */
+export const rfftn: {
+  (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number | null, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+} = fn.fft_rfftn as never;

@@ -301,6 +301,14 @@ export const aminmax: {
   (input: Tensor, options?: { dim?: number | null; keepdim?: boolean }): [min: Tensor, max: Tensor] & { readonly min: Tensor; readonly max: Tensor };
 } = fn.aminmax as never;
 /**
+ * The angle of each number in the complex plane, in radians.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.angle.html
+ */
+export const angle: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.angle as never;
+/**
  * Is any element true?
  *
  * @see https://pytorch.org/docs/stable/generated/torch.any.html
@@ -912,6 +920,34 @@ export const combinations: {
   (input: Tensor, options?: { r?: number; with_replacement?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, r?: number, with_replacement?: boolean, options?: { r?: number; with_replacement?: boolean; out?: Tensor | null }): Tensor;
 } = fn.combinations as never;
+/**
+ * The complex tensor of a real and an imaginary part, float32 or float64.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.complex.html
+ */
+export const complex: {
+  (real: Tensor, imag: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.complex as never;
+/**
+ * The conjugate: a view that is computed when somebody reads it; a real tensor itself.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.conj.html
+ */
+export const conj: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.conj as never;
+/** In-place form of `conj_physical`. */
+export const conj_physical_: {
+  (input: Tensor): Tensor;
+} = fn.conj_physical_ as never;
+/**
+ * The conjugate, computed at once; a real tensor itself.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.conj_physical.html
+ */
+export const conj_physical: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.conj_physical as never;
 /**
  * Pads with a constant; negative padding cuts.
  *
@@ -1951,6 +1987,14 @@ export const igammac_: {
 export const igammac: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.igammac as never;
+/**
+ * The imaginary part, a view.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.imag.html
+ */
+export const imag: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.imag as never;
 /** In-place form of `index_add`. */
 export const index_add_: {
   (input: Tensor, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): Tensor;
@@ -2100,6 +2144,14 @@ export const isneginf: {
 export const isposinf: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.isposinf as never;
+/**
+ * Is the imaginary part of each element 0?
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.isreal.html
+ */
+export const isreal: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.isreal as never;
 /**
  * Kullback-Leibler divergence.
  *
@@ -3021,6 +3073,14 @@ export const poisson: {
 export const poisson_nll_loss: {
   (input: Tensor, target: Tensor, log_input: boolean, full: boolean, eps: number | PyFloat, reduction: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.poisson_nll_loss as never;
+/**
+ * The complex tensor of absolute values and angles: abs * (cos(angle) + i sin(angle)).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.polar.html
+ */
+export const polar: {
+  (abs: Tensor, angle: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.polar as never;
 /** In-place form of `polygamma`. */
 export const polygamma_: {
   (input: Tensor, n: number): Tensor;
@@ -3196,6 +3256,14 @@ export const range: {
 export const ravel: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.ravel as never;
+/**
+ * The real part, a view; a real tensor itself.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.real.html
+ */
+export const real: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.real as never;
 /** In-place form of `reciprocal`. */
 export const reciprocal_: {
   (input: Tensor): Tensor;
@@ -3266,6 +3334,22 @@ export const reshape: {
   (input: Tensor, ...shape: number[]): Tensor;
   (input: Tensor, ...shape: (number | { out?: Tensor | null })[]): Tensor;
 } = fn.reshape as never;
+/**
+ * The tensor itself, or a copy if it is a lazy conjugate.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.resolve_conj.html
+ */
+export const resolve_conj: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.resolve_conj as never;
+/**
+ * The tensor itself, or a copy if it is a lazy negative.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.resolve_neg.html
+ */
+export const resolve_neg: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.resolve_neg as never;
 /**
  * The dtype that an operation of the two would give.
  *
@@ -3469,7 +3553,7 @@ export const sgn_: {
   (input: Tensor): Tensor;
 } = fn.sgn_ as never;
 /**
- * Returns the sign of each element.
+ * The sign of each element; of a complex number z, z / |z|.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.sgn.html
  */

@@ -12,11 +12,35 @@ import type { Tensor } from "../tensor.ts";
 import "../ops/table.ts";
 
 /**
+ * The same as `conj`.
+ */
+export const _conj: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn._conj as never;
+/**
  * Gradient of embedding_bag.
  */
 export const _embedding_bag_backward: {
   (grad: Tensor, weight: Tensor, indices: Tensor, offsets: Tensor, offset2bag: Tensor, bag_size: Tensor, maximum_indices: Tensor, scale_grad_by_freq: boolean, mode: number, per_sample_weights: Tensor | null, include_last_offset: boolean, padding_idx: number | null): [Tensor, Tensor];
 } = fn._embedding_bag_backward as never;
+/**
+ * Complex to complex transform; the adjoint is the transform with the other sign.
+ */
+export const _fft_c2c: {
+  (input: Tensor, dim: readonly number[], normalization: number, forward: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn._fft_c2c as never;
+/**
+ * Half of the complex coefficients to the real signal.
+ */
+export const _fft_c2r: {
+  (input: Tensor, dim: readonly number[], normalization: number, last_dim_size: number, forward: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn._fft_c2r as never;
+/**
+ * Real to half of the complex coefficients.
+ */
+export const _fft_r2c: {
+  (input: Tensor, dim: readonly number[], normalization: number, forward: boolean, options?: { out?: Tensor | null }): Tensor;
+} = fn._fft_r2c as never;
 /**
  * The elements at the broadcast index tensors; null takes a dimension whole.
  */
@@ -51,6 +75,12 @@ export const _masked_scatter_: {
 export const _masked_scatter: {
   (input: Tensor, mask: Tensor, source: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn._masked_scatter as never;
+/**
+ * The negative: a view that is computed when somebody reads it.
+ */
+export const _neg_view: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn._neg_view as never;
 /**
  * The coordinates of the elements that are not zero, one row for each dimension.
  */

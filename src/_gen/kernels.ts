@@ -3,6 +3,10 @@
 
 /** Exported kernels: the struct that each takes, and whether it wants workspace (`<name>_scratch`). */
 export const KERNELS = {
+  tc_complex_expand: { args: "tc_complex_expand_args", scratch: false },
+  tc_complex_prod: { args: "tc_complex_prod_args", scratch: false },
+  tc_fft_plan: { args: "tc_fft_plan_args", scratch: true },
+  tc_fft: { args: "tc_fft_args", scratch: true },
   tc_conv: { args: "tc_conv_args", scratch: true },
   tc_conv_backward_input: { args: "tc_conv_args", scratch: true },
   tc_conv_backward_weight: { args: "tc_conv_args", scratch: true },
@@ -89,6 +93,10 @@ export type KernelName = keyof typeof KERNELS;
 
 /** The slot (of 8 bytes) at which each field of a struct starts. */
 export const SLOT = {
+  tc_complex_expand_args: { dtype: 0, batch: 1, k: 2, n: 3, in: 4, out: 5, in_bs: 6, in_rs: 7, in_cs: 8, alpha_re: 9, alpha_im: 10 },
+  tc_complex_prod_args: { dtype: 0, cumulative: 1, in: 2, out: 3, outer: 4, n: 5, inner: 6 },
+  tc_fft_plan_args: { scratch: 0, dtype: 1, n: 2, real: 3, out: 4 },
+  tc_fft_args: { scratch: 0, dtype: 1, kind: 2, inverse: 3, n: 4, plan: 5, scale: 6, in: 7, out: 8, in_stride: 9, out_stride: 10, ndim: 11, shape: 12, stride: 76 },
   tc_conv_args: { scratch: 0, dtype: 1, batch: 2, groups: 3, in_channels: 4, out_channels: 5, in_size: 6, out_size: 9, kernel: 12, stride: 15, padding: 18, dilation: 21, x: 24, weight: 25, bias: 26, y: 27, act: 28, algorithm: 29 },
   tc_gather_args: { dtype: 0, out: 1, in: 2, index: 3, size: 4, n: 5, dim_stride: 6, dim: 9, ndim: 10, shape: 11, stride: 75 },
   tc_scatter_args: { scratch: 0, op: 1, include_self: 2, dtype: 3, out: 4, src: 5, index: 6, value: 7, size: 9, n: 10, dim_stride: 11, dim: 14, out_numel: 15, ndim: 16, shape: 17, stride: 81 },
@@ -118,7 +126,7 @@ export const SLOT = {
   tc_optim_args: { op: 0, count: 1, tensors: 2, maximize: 3, lr: 4, weight_decay: 5, momentum: 6, dampening: 7, nesterov: 8, beta1: 9, beta2: 10, eps: 11, amsgrad: 12, alpha: 13, centered: 14, rho: 15, lr_decay: 16, lambd: 17, eta_minus: 18, eta_plus: 19, step_min: 20, step_max: 21 },
   tc_multi_tensor: { x: 0, y: 1, n: 2, dtype: 3 },
   tc_multi_args: { scratch: 0, op: 1, count: 2, tensors: 3, value: 4, out: 5 },
-  tc_pointwise_args: { op: 0, ndim: 1, nargs: 2, compute: 3, dtype: 4, data: 10, scalar: 16, param: 22, shape: 26, stride: 90 },
+  tc_pointwise_args: { op: 0, ndim: 1, nargs: 2, compute: 3, dtype: 4, data: 10, scalar: 16, param: 22, shape: 26, stride: 90, imaginary: 474 },
   tc_copy_args: { ndim: 0, out_dtype: 1, in_dtype: 2, out: 3, in: 4, shape: 5, stride: 69 },
   tc_pool_args: { dtype: 0, index_dtype: 1, planes: 2, in_size: 3, out_size: 6, kernel: 9, stride: 12, padding: 15, dilation: 18, count_include_pad: 21, divisor_override: 22, x: 23, y: 24, indices: 25 },
   tc_generator: { seed: 0, left: 1, next: 2, has_normal: 3, normal: 4, state: 5 },
@@ -146,6 +154,10 @@ export type StructName = keyof typeof SLOT;
  * or 64 unsigned bits), number (a double or an int64), u32 (half a slot).
  */
 export const STRUCTS: Readonly<Record<StructName, { readonly slots: number; readonly fields: string }>> = {
+  tc_complex_expand_args: { slots: 11, fields: "dtype:i64 batch:i64 k:i64 n:i64 in:u64 out:u64 in_bs:i64 in_rs:i64 in_cs:i64 alpha_re:f64 alpha_im:f64" },
+  tc_complex_prod_args: { slots: 7, fields: "dtype:i64 cumulative:i64 in:u64 out:u64 outer:i64 n:i64 inner:i64" },
+  tc_fft_plan_args: { slots: 5, fields: "scratch:u64 dtype:i64 n:i64 real:i64 out:u64" },
+  tc_fft_args: { slots: 204, fields: "scratch:u64 dtype:i64 kind:i64 inverse:i64 n:i64 plan:u64 scale:f64 in:u64 out:u64 in_stride:i64 out_stride:i64 ndim:i64 shape:i64[64] stride:i64[64][2]" },
   tc_conv_args: { slots: 30, fields: "scratch:u64 dtype:i64 batch:i64 groups:i64 in_channels:i64 out_channels:i64 in_size:i64[3] out_size:i64[3] kernel:i64[3] stride:i64[3] padding:i64[3] dilation:i64[3] x:u64 weight:u64 bias:u64 y:u64 act:i64 algorithm:i64" },
   tc_gather_args: { slots: 267, fields: "dtype:i64 out:u64 in:u64 index:u64 size:i64 n:i64 dim_stride:i64[3] dim:i64 ndim:i64 shape:i64[64] stride:i64[64][3]" },
   tc_scatter_args: { slots: 273, fields: "scratch:u64 op:i64 include_self:i64 dtype:i64 out:u64 src:u64 index:u64 value:number[2] size:i64 n:i64 dim_stride:i64[3] dim:i64 out_numel:i64 ndim:i64 shape:i64[64] stride:i64[64][3]" },
@@ -175,7 +187,7 @@ export const STRUCTS: Readonly<Record<StructName, { readonly slots: number; read
   tc_optim_args: { slots: 22, fields: "op:i64 count:i64 tensors:u64 maximize:i64 lr:f64 weight_decay:f64 momentum:f64 dampening:f64 nesterov:i64 beta1:f64 beta2:f64 eps:f64 amsgrad:i64 alpha:f64 centered:i64 rho:f64 lr_decay:f64 lambd:f64 eta_minus:f64 eta_plus:f64 step_min:f64 step_max:f64" },
   tc_multi_tensor: { slots: 4, fields: "x:u64 y:u64 n:i64 dtype:i64" },
   tc_multi_args: { slots: 6, fields: "scratch:u64 op:i64 count:i64 tensors:u64 value:f64 out:u64" },
-  tc_pointwise_args: { slots: 474, fields: "op:i64 ndim:i64 nargs:i64 compute:i64 dtype:i64[6] data:u64[6] scalar:number[6] param:f64[4] shape:i64[64] stride:i64[64][6]" },
+  tc_pointwise_args: { slots: 480, fields: "op:i64 ndim:i64 nargs:i64 compute:i64 dtype:i64[6] data:u64[6] scalar:number[6] param:f64[4] shape:i64[64] stride:i64[64][6] imaginary:f64[6]" },
   tc_copy_args: { slots: 197, fields: "ndim:i64 out_dtype:i64 in_dtype:i64 out:u64 in:u64 shape:i64[64] stride:i64[64][2]" },
   tc_pool_args: { slots: 26, fields: "dtype:i64 index_dtype:i64 planes:i64 in_size:i64[3] out_size:i64[3] kernel:i64[3] stride:i64[3] padding:i64[3] dilation:i64[3] count_include_pad:i64 divisor_override:i64 x:u64 y:u64 indices:u64" },
   tc_generator: { slots: 317, fields: "seed:u64 left:i64 next:i64 has_normal:i64 normal:f64 state:u32[624]" },
@@ -387,8 +399,13 @@ export const POINTWISE = {
   hermite_polynomial_he: { op: 185, arity: 2, class: "BINARY", types: "FLOAT" },
   laguerre_polynomial_l: { op: 186, arity: 2, class: "BINARY", types: "FLOAT" },
   legendre_polynomial_p: { op: 187, arity: 2, class: "BINARY", types: "FLOAT" },
+  angle: { op: 188, arity: 1, class: "UNARY", types: "FLOAT" },
+  conj: { op: 189, arity: 1, class: "UNARY", types: "ALL" },
 } as const;
 export type PointwiseName = keyof typeof POINTWISE;
+
+/** Elementwise operators with a formula for complex numbers: pointwise_complex.def. */
+export const COMPLEX_FORMULAS: ReadonlySet<string> = new Set(["copy","add","sub","mul","div","add_alpha","sub_alpha","pow","neg","abs","sign","square","cube","reciprocal","sqrt","rsqrt","addcmul","addcdiv","lerp","mul_scaled","where","eq","ne","logical_and","logical_or","logical_xor","logical_not","isnan","isinf","isfinite","exp","log","log2","log10","sin","cos","tan","asin","acos","atan","sinh","cosh","tanh","asinh","acosh","atanh","sinc","tanh_backward","sigmoid","sigmoid_backward","silu","angle","conj"]);
 
 /** Limits. */
 export const LIMITS = {
@@ -424,6 +441,13 @@ export const STATUS = {
   SINGULAR: 4,
   NO_CONVERGENCE: 5,
   DEVICE_ERROR: 6,
+} as const;
+
+/** `tc_fft_kind`. */
+export const FFT_KIND = {
+  C2C: 0,
+  R2C: 1,
+  C2R: 2,
 } as const;
 
 /** `tc_conv_algorithm`. */

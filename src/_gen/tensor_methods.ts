@@ -12,11 +12,19 @@ import type { Tensor } from "../tensor.ts";
 
 /** Methods of Tensor that the operator table makes. */
 export interface TensorMethods extends TensorApi {
+  /**
+   * The same as `conj`.
+   */
+  _conj(options?: { out?: Tensor | null }): Tensor;
   /** In-place form of `_index_put`. */
   _index_put_(indices: readonly Tensor[], values: Tensor, options?: { accumulate?: boolean }): this;
   _index_put_(indices: readonly Tensor[], values: Tensor, accumulate?: boolean, options?: { accumulate?: boolean }): this;
   /** In-place form of `_masked_scatter`. */
   _masked_scatter_(mask: Tensor, source: Tensor): this;
+  /**
+   * The negative: a view that is computed when somebody reads it.
+   */
+  _neg_view(options?: { out?: Tensor | null }): Tensor;
   /**
    * Returns the absolute value of each element.
    *
@@ -168,6 +176,12 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.aminmax.html
    */
   aminmax(options?: { dim?: number | null; keepdim?: boolean }): [min: Tensor, max: Tensor] & { readonly min: Tensor; readonly max: Tensor };
+  /**
+   * The angle of each number in the complex plane, in radians.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.angle.html
+   */
+  angle(options?: { out?: Tensor | null }): Tensor;
   /**
    * Is any element true?
    *
@@ -518,6 +532,20 @@ export interface TensorMethods extends TensorApi {
    */
   combinations(options?: { r?: number; with_replacement?: boolean; out?: Tensor | null }): Tensor;
   combinations(r?: number, with_replacement?: boolean, options?: { r?: number; with_replacement?: boolean; out?: Tensor | null }): Tensor;
+  /**
+   * The conjugate: a view that is computed when somebody reads it; a real tensor itself.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.conj.html
+   */
+  conj(options?: { out?: Tensor | null }): Tensor;
+  /**
+   * The conjugate, computed at once; a real tensor itself.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.conj_physical.html
+   */
+  conj_physical(options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `conj_physical`. */
+  conj_physical_(): this;
   /**
    * The tensor itself if its elements are in row-major order, else a copy that is.
    *
@@ -1198,6 +1226,12 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.isposinf.html
    */
   isposinf(options?: { out?: Tensor | null }): Tensor;
+  /**
+   * Is the imaginary part of each element 0?
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.isreal.html
+   */
+  isreal(options?: { out?: Tensor | null }): Tensor;
   /**
    * Kronecker product.
    *
@@ -1923,6 +1957,18 @@ export interface TensorMethods extends TensorApi {
   resize_(...size: number[]): Tensor;
   resize_(...size: (number | { memory_format?: unknown })[]): Tensor;
   /**
+   * The tensor itself, or a copy if it is a lazy conjugate.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.resolve_conj.html
+   */
+  resolve_conj(options?: { out?: Tensor | null }): Tensor;
+  /**
+   * The tensor itself, or a copy if it is a lazy negative.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.resolve_neg.html
+   */
+  resolve_neg(options?: { out?: Tensor | null }): Tensor;
+  /**
    * Rolls elements along dimensions.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.roll.html
@@ -2012,7 +2058,7 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `selu`. */
   selu_(): this;
   /**
-   * Returns the sign of each element.
+   * The sign of each element; of a complex number z, z / |z|.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.sgn.html
    */

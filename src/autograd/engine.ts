@@ -10,7 +10,7 @@ import { RuntimeError } from "../base/errors.ts";
 import { beginScope, endScope, external } from "../base/scope.ts";
 import { sameSizes } from "../base/size.ts";
 import { drop, escape, retain } from "../base/storage.ts";
-import { detached, Tensor } from "../tensor.ts";
+import { detached, isLazy, Tensor } from "../tensor.ts";
 import { anomaly } from "./anomaly.ts";
 import { mode } from "./grad_mode.ts";
 import {
@@ -301,6 +301,7 @@ installAccumulate((leaf, grad) => {
   const old = meta.grad;
   if (old === null) {
     const own = !mode.grad && !grad.storage.escaped && grad.storage.refs === 1 && grad.packed &&
+      !isLazy(grad) &&
       grad.count * grad.dtype.itemsize === grad.storage.nbytes;
     if (own) {
       escape(grad.storage);

@@ -8,7 +8,8 @@
  * @module
  */
 import { RuntimeError } from "../base/errors.ts";
-import { type Tensor } from "../tensor.ts";
+import type { DType } from "../base/dtype.ts";
+import type { Tensor } from "../tensor.ts";
 import { mode } from "./grad_mode.ts";
 import { currentNode, installViewRefresh, needsGrad, Node } from "./graph.ts";
 
@@ -70,23 +71,63 @@ export function rebase(self: Tensor, node: Node): void {
   refresh(self);
 }
 
+// Set by ops/complex.ts: complex numbers seen as pairs of real ones, and the other way.
+let viewAsReal: (t: Tensor) => Tensor;
+let viewAsComplex: (t: Tensor) => Tensor;
+
+/** Lets the operators provide the views between complex and real tensors. */
+export function installComplexViews(asReal: (t: Tensor) => Tensor, asComplex: (t: Tensor) => Tensor): void {
+  viewAsReal = asReal;
+  viewAsComplex = asComplex;
+}
+
+/** Where a view lies in its base, and how it sees it. */
+class Part {
+  readonly #sizes: readonly number[];
+  readonly #strides: readonly number[];
+  readonly #offset: number;
+  readonly #dtype: DType;
+  readonly #conjugated: boolean;
+  readonly #negated: boolean;
+
+  constructor(base: Tensor, view: Tensor) {
+    this.#sizes = view.sizes;
+    this.#strides = view.strides;
+    this.#offset = view.offset - base.offset * base.itemsize / view.itemsize;
+    this.#dtype = view.dtype;
+    this.#conjugated = view.conjugated !== base.conjugated;
+    this.#negated = view.negated !== base.negated;
+  }
+
+  /** This part of `whole`, which has the base's layout. */
+  of(whole: Tensor): Tensor {
+    const same = whole.dtype === this.#dtype;
+    let part: Tensor;
+    if (same) part = whole.as_strided(this.#sizes, this.#strides, this.#offset);
+    else if (whole.dtype.is_complex) {
+      part = viewAsReal(whole).as_strided(this.#sizes, this.#strides, this.#offset);
+    } else {
+      const strides = [...this.#strides.map((s) => 2 * s), 1];
+      part = viewAsComplex(whole.as_strided([...this.#sizes, 2], strides, 2 * this.#offset));
+    }
+    if (this.#conjugated) part = part.conj();
+    return this.#negated ? part._neg_view() : part;
+  }
+}
+
 /** Gradient of a base after one of its views was written in place by `inner`. */
 class CopySlices extends Node {
   readonly #inner: Node;
   readonly #baseSizes: readonly number[];
   readonly #baseStrides: readonly number[];
-  readonly #sizes: readonly number[];
-  readonly #strides: readonly number[];
-  readonly #offset: number;
+  readonly #part: Part;
 
   constructor(base: Tensor, view: Tensor, inner: Node) {
     super(inner.next.length);
     this.#inner = inner;
     this.#baseSizes = base.sizes;
     this.#baseStrides = base.strides;
-    this.#sizes = view.sizes;
-    this.#strides = view.strides;
-    this.#offset = view.offset - base.offset;
+    this.#part = new Part(base, view);
     // Edge 0 goes to the base's former origin, the others to the inner operation's other inputs.
     this.next[0] = null;
     if (base.node !== null) {
@@ -115,7 +156,7 @@ class CopySlices extends Node {
     if (g === null) return out;
     const result = g.new_empty_strided(this.#baseSizes, this.#baseStrides);
     result.copy_(g);
-    const slice = result.as_strided(this.#sizes, this.#strides, this.#offset);
+    const slice = this.#part.of(result);
     const inner = this.#inner.apply([slice.clone()]);
     const own = inner[0] ?? null;
     if (own === null) slice.zero_();
@@ -130,17 +171,15 @@ class CopySlices extends Node {
 class AsStridedOfBase extends Node {
   readonly #baseSizes: readonly number[];
   readonly #baseStrides: readonly number[];
-  readonly #sizes: readonly number[];
-  readonly #strides: readonly number[];
-  readonly #offset: number;
+  readonly #dtype: DType;
+  readonly #part: Part;
   constructor(base: Tensor, view: Tensor) {
     super(1);
     this.connect(0, base);
     this.#baseSizes = base.sizes;
     this.#baseStrides = base.strides;
-    this.#sizes = view.sizes;
-    this.#strides = view.strides;
-    this.#offset = view.offset - base.offset;
+    this.#dtype = base.dtype;
+    this.#part = new Part(base, view);
   }
   get results(): number {
     return 1;
@@ -152,8 +191,8 @@ class AsStridedOfBase extends Node {
   apply(grads: (Tensor | null)[]): (Tensor | null)[] {
     const g = grads[0] ?? null;
     if (g === null) return [null];
-    const result = g.new_empty_strided(this.#baseSizes, this.#baseStrides).zero_();
-    result.as_strided(this.#sizes, this.#strides, this.#offset).add_(g);
+    const result = g.new_empty_strided(this.#baseSizes, this.#baseStrides, { dtype: this.#dtype }).zero_();
+    this.#part.of(result).add_(g);
     return [result];
   }
 }

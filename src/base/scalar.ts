@@ -43,6 +43,20 @@ export class Complex {
   }
 }
 
+/** `-x`. */
+export function negative(x: Scalar): Scalar {
+  return x instanceof Complex
+    ? new Complex(-x.re, -x.im)
+    : x instanceof PyFloat
+    ? new PyFloat(-x.value)
+    : -Number(x);
+}
+
+/** Is it 0? */
+export function isZero(x: Scalar): boolean {
+  return x instanceof Complex ? x.re === 0 && x.im === 0 : Number(x) === 0;
+}
+
 /** What PyTorch's schemas call a Scalar. */
 export type Scalar = number | bigint | boolean | PyFloat | Complex;
 

@@ -12,8 +12,9 @@ import { can_cast, checkCast, DType } from "../base/dtype.ts";
 import { differentDevices, NotImplementedError, RuntimeError, warnOnce } from "../base/errors.ts";
 import { beginScope, endScope } from "../base/scope.ts";
 import { sameSizes, shapeText } from "../base/size.ts";
-import { countWrite, detached, Tensor } from "../tensor.ts";
+import { countWrite, detached, isLazy, Tensor } from "../tensor.ts";
 import { interpose, PASS } from "./interpose.ts";
+import { anyLazy, resolved, resolvedArgs, writeLazy } from "./lazy.ts";
 import { namedResults } from "./named.ts";
 import type { Ctx, Formula, Row, Save } from "./op.ts";
 import { target } from "./target.ts";
@@ -153,9 +154,14 @@ export class OpNode extends Node {
     }
     const out = new Array<Tensor | null>(this.next.length).fill(null);
     if (grads.every((g) => g === null)) return out;
-    const ctx = this.#context(grads);
+    // Note [Complex gradients]: the gradient of y = f(x) with a derivative f' is grad * conj(f'). Formulas are written as
+    // for real numbers, grad * f'; conjugating what goes in and what comes out makes them right for complex ones, and
+    // costs nothing, as conjugation is lazy and cancels out between nodes. A real gradient (of abs, say) belongs to a
+    // function without such a derivative: its formula, and those of rows marked `wirtinger`, give the gradient as is.
+    const conjugate = !this.row.wirtinger && grads.some((g) => g !== null && g.dtype.is_complex);
+    const ctx = this.#context(conjugate ? grads.map((g) => (g?.dtype.is_complex ? g.conj() : g)) : grads);
     for (const f of this.row.formulas) this.#applyFormula(f, ctx, out);
-    return out;
+    return conjugate ? out.map((g) => (g?.dtype.is_complex ? g.conj() : g)) : out;
   }
 
   #context(grads: (Tensor | null)[]): Ctx {
@@ -209,8 +215,8 @@ export class OpNode extends Node {
 
   #place(i: number, value: Tensor | null | (Tensor | null)[], out: (Tensor | null)[]): void {
     const first = this.edgeOf[i]!;
-    if (Array.isArray(value)) value.forEach((g, k) => out[first + k] = this.#fit(first + k, g));
-    else out[first] = this.#fit(first, value);
+    const list = Array.isArray(value) ? value : [value];
+    list.forEach((g, k) => out[first + k] = this.#fit(first + k, g));
   }
 
   /** Undoes broadcasting, promotion and moves between devices, once for all formulas. */
@@ -289,7 +295,7 @@ export function runRow(row: Row, args: readonly unknown[]): unknown {
   if (row.view !== undefined) return runView(row, args);
   if (row.mutates) return runMutation(row, args);
   const recorded = mode.grad && row.derivative !== undefined && wantsGrad(row, args);
-  const result = row.plain ? row.impl!(...args) : runImpl(row, args);
+  const result = row.plain && !anyLazy(args) ? row.impl!(...args) : runImpl(row, args);
   if (recorded) recordResult(row, args, result);
   else if (mode.inference) markInference(result);
   return row.named ? namedResults(row, result as Tensor[]) : result;
@@ -314,7 +320,7 @@ function runImpl(row: Row, args: readonly unknown[]): unknown {
   mode.grad = false;
   let result: unknown;
   try {
-    return result = row.impl!(...args);
+    return result = row.impl!(...(anyLazy(args) ? resolvedArgs(args) : args));
   } finally {
     mode.grad = grad;
     target.tensor = into;
@@ -367,10 +373,23 @@ function runMutation(row: Row, args: readonly unknown[]): Tensor {
   const recorded = mode.grad && row.derivative !== undefined && wantsGrad(row, args);
   beforeInplace(self, recorded);
   const node = recorded ? record(row, args, [self], self) : null;
-  runImpl(row, args);
+  if (isLazy(self)) mutateLazy(row, args, self);
+  else runImpl(row, args);
   countWrite(self);
   if (node !== null) rebase(self, node);
   return self;
+}
+
+/** Writes into a lazy tensor: into its values, which then go back. */
+function mutateLazy(row: Row, args: readonly unknown[], self: Tensor): void {
+  const outer = beginScope();
+  try {
+    const values = resolved(self);
+    runImpl(row, [values, ...args.slice(1)]);
+    writeLazy(self, values);
+  } finally {
+    endScope(outer, null);
+  }
 }
 
 /** Runs the in-place form of a row: the result goes into the first argument, which is returned. */
@@ -384,13 +403,13 @@ export function runInplace(row: Row, args: readonly unknown[]): Tensor {
   const differentiable = row.composite !== undefined || row.derivative !== undefined;
   const recorded = mode.grad && differentiable && wantsGrad(row, args);
   beforeInplace(self, recorded);
-  if (!row.direct) return inplaceByCopy(row, args, self);
+  if (!row.direct || isLazy(self)) return inplaceByCopy(row, args, self);
   const node = recorded ? new OpNode(row, args, 1) : null;
   node?.saveInputs(args, self);
   const former = target.tensor;
   target.tensor = self;
   try {
-    if (row.plain) row.impl!(...args);
+    if (row.plain && !anyLazy(args)) row.impl!(...args);
     else runImpl(row, args);
   } finally {
     target.tensor = former;
@@ -411,6 +430,8 @@ function becomeView(row: Row, args: readonly unknown[], self: Tensor): Tensor {
   self.strides = result.strides;
   self.offset = result.offset;
   self.packed = result.packed;
+  self.conjugated = result.conjugated;
+  self.negated = result.negated;
   self.node = result.node;
   self.outputNr = result.outputNr;
   countWrite(self);

@@ -5,7 +5,7 @@
  */
 import { mode } from "../autograd/grad_mode.ts";
 import { RuntimeError } from "../base/errors.ts";
-import { Tensor } from "../tensor.ts";
+import { isLazy, Tensor } from "../tensor.ts";
 import { interpose } from "./interpose.ts";
 import { markInference, recordResult, runInplace, runRow, writeOut } from "./dispatcher.ts";
 import type { Row } from "./op.ts";
@@ -81,7 +81,9 @@ function unaryFunction(name: string, rows: readonly Row[], row: Row): AnyFunctio
   const body = row.impl!;
   const differentiable = row.derivative !== undefined;
   return function (self: unknown, ...rest: unknown[]): unknown {
-    if (rest.length > 0 || !(self instanceof Tensor)) return call(name, rows, [self, ...rest]);
+    if (rest.length > 0 || !(self instanceof Tensor) || isLazy(self)) {
+      return call(name, rows, [self, ...rest]);
+    }
     if (interpose.active) return runRow(row, defaults(row, [self]));
     const result = body(self);
     if (mode.grad) {
@@ -96,7 +98,10 @@ function binaryFunction(name: string, rows: readonly Row[], row: Row): AnyFuncti
   const differentiable = row.derivative !== undefined;
   const extra = defaultsAfter(row, 2);
   return function (self: unknown, other: unknown, options?: unknown, ...rest: unknown[]): unknown {
-    if (options !== undefined || !(self instanceof Tensor) || !(other instanceof Tensor)) {
+    if (
+      options !== undefined || !(self instanceof Tensor) || !(other instanceof Tensor) || isLazy(self) ||
+      isLazy(other)
+    ) {
       const args = [self, other, options, ...rest];
       while (args.length > 0 && args[args.length - 1] === undefined) args.pop();
       return call(name, rows, args);

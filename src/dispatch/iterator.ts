@@ -26,13 +26,13 @@ const POINTWISE = kernel("tc_pointwise");
 const COPY = kernel("tc_copy");
 
 /** Slot numbers of tc_pointwise_args: core/include/tc_pointwise.h. */
-const DTYPE = 4, DATA = 10, SCALAR = 16, PARAM = 22, SHAPE = 26, STRIDE = 90, OPERANDS = 6;
+const DTYPE = 4, DATA = 10, SCALAR = 16, PARAM = 22, SHAPE = 26, STRIDE = 90, IMAGINARY = 474, OPERANDS = 6;
 
 /** From this many elements on threads are worth having. */
 const PARALLEL = 1 << 15;
 
 const HIGH = 4294967296;
-const F64 = 7, I64 = 4;
+const F64 = 7, I64 = 4, C128 = 10;
 
 /** An operand of an elementwise kernel. */
 export type Operand = Tensor | Scalar;
@@ -226,7 +226,9 @@ function writeScalar(x: Scalar, slot: number, w: Int32Array, f: Float64Array): n
     return F64;
   }
   if (x instanceof Complex) {
-    throw new RuntimeError("a complex number cannot be an operand of a real operation");
+    f[slot] = x.re;
+    f[slot - SCALAR + IMAGINARY] = x.im;
+    return C128;
   }
   throw new TypeError(`expected a number, but got ${String(x)}`);
 }

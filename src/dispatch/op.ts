@@ -60,6 +60,8 @@ export interface RowSpec {
   /** More arguments to keep, by the call's arguments. */
   keeps?: (args: readonly unknown[]) => readonly string[];
   derivative?: Readonly<Record<string, Derivative>>;
+  /** Formulas give PyTorch's gradient of complex inputs as it is: dispatcher.ts, note [Complex gradients]. */
+  wirtinger?: boolean;
   /** Results without a gradient besides those of integer dtype. */
   nonDifferentiableResults?: readonly number[];
   /** PyTorch's node name, `ExpBackward0` if not given; it may depend on the arguments. */

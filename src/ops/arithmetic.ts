@@ -3,13 +3,24 @@
  *
  * @module
  */
-import { bool, can_cast, DType, float32, get_default_dtype, Kind } from "../base/dtype.ts";
+import { bool, can_cast, complex128, DType, float32, float64, Kind, toReal } from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
-import { pyfloat, type Scalar, scalarKind, toNumber } from "../base/scalar.ts";
+import {
+  Complex,
+  isZero,
+  negative,
+  pyfloat,
+  type Scalar,
+  scalarDtype,
+  scalarKind,
+  toNumber,
+} from "../base/scalar.ts";
 import { type Ctx, op, type Table } from "../dispatch/op.ts";
 import { resultFor, runPointwise } from "../dispatch/iterator.ts";
+import { target } from "../dispatch/target.ts";
 import { resultType, resultType2, toFloating } from "../dispatch/promotion.ts";
 import { Tensor } from "../tensor.ts";
+import { complexRefusal } from "./complex_refusals.ts";
 import {
   binaryFloat,
   binaryIn,
@@ -17,6 +28,7 @@ import {
   binaryTo,
   compare,
   formula,
+  numberParams,
   type Operand,
   ternaryIn,
   test,
@@ -32,6 +44,9 @@ function isBool(x: Operand): boolean {
 function checkAlpha(dtype: DType, alpha: Scalar): void {
   if (typeof alpha === "boolean" && dtype !== bool) {
     throw new RuntimeError("Boolean alpha only supported for Boolean results.");
+  }
+  if (dtype.kind < Kind.complex && alpha instanceof Complex) {
+    throw new RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.");
   }
   if (dtype.kind < Kind.float && scalarKind(alpha) >= Kind.float) {
     throw new RuntimeError("For integral input tensors, argument alpha must not be a floating point number.");
@@ -50,7 +65,7 @@ function addOrSub(plain: "add" | "sub", scaled: "add_alpha" | "sub_alpha") {
     }
     if (alpha === 1) return binaryIn(plain, self, other, dtype);
     checkAlpha(dtype, alpha);
-    return binaryIn(scaled, self, other, dtype, [toNumber(alpha)]);
+    return binaryIn(scaled, self, other, dtype, numberParams(dtype, alpha));
   };
 }
 
@@ -81,7 +96,8 @@ function divide(self: Operand, other: Operand, rounding: string | null): Tensor 
 
 function power(self: Operand, exponent: Operand): Tensor {
   const dtype = resultType2(self, exponent);
-  if (!(exponent instanceof Tensor) && self instanceof Tensor) {
+  if (exponent instanceof Complex && exponent.im === 0) return power(self, pyfloat(exponent.re));
+  if (!(exponent instanceof Tensor) && !(exponent instanceof Complex) && self instanceof Tensor) {
     const e = toNumber(exponent);
     if (dtype.kind < Kind.float && e < 0) {
       throw new RuntimeError("Integers to negative integer powers are not allowed.");
@@ -94,12 +110,15 @@ function power(self: Operand, exponent: Operand): Tensor {
       if (e === -1) return withParams("reciprocal", self, null, dtype);
       if (e === -2) return withParams("reciprocal", withParams("square", self, null, dtype), null, dtype);
       if (e === 1) return withParams("copy", self, null, dtype);
+      if (e === 0 && dtype.kind === Kind.complex) {
+        const out = resultFor(self.sizes, dtype, self.storage.backend, self);
+        runPointwise(formula("copy"), dtype.compute, out, [1]);
+        return out;
+      }
     }
   }
   return binaryIn("pow", self, exponent, dtype);
 }
-
-const isZero = (x: Scalar): boolean => toNumber(x) === 0;
 
 /** d pow / d self = exponent * self^(exponent - 1), 0 where the exponent is 0. */
 function powBackwardSelf(c: Ctx): Tensor {
@@ -110,17 +129,24 @@ function powBackwardSelf(c: Ctx): Tensor {
     return grad.mul(d.where(safe, d.new_zeros([])));
   }
   if (isZero(exponent)) return grad.new_zeros(grad.sizes);
+  if (exponent instanceof Complex) {
+    return grad.mul(self.pow(new Complex(exponent.re - 1, exponent.im)).mul(exponent));
+  }
   const e = toNumber(exponent);
   if (e === 2) return grad.mul(self).mul(2);
   return grad.mul(self.pow(pyfloat(e - 1)).mul(exponent));
 }
 
+function isNonNegative(x: Tensor): Tensor {
+  return x.dtype.kind === Kind.complex ? x.real.ge(0).logical_and(x.imag.eq(0)) : x.ge(0);
+}
+
 function powBackwardExponent(c: Ctx): Tensor {
   const { grad, self, exponent, result } = c;
-  const base = self instanceof Tensor ? self : grad.new_full([], toNumber(self), { dtype: result.dtype });
+  const base = self instanceof Tensor ? self : grad.new_full([], self, { dtype: result.dtype });
   const zero = result.new_zeros([]);
   // At base 0 and a non-negative exponent the limit is 0, where 0 * log 0 would be NaN.
-  const atZero = base.eq(0).logical_and(exponent.ge(0));
+  const atZero = base.eq(0).logical_and(isNonNegative(exponent));
   return grad.mul(zero.where(atZero, result.mul(base.log())));
 }
 
@@ -198,6 +224,7 @@ function clamp(self: Tensor, min: Operand | null, max: Operand | null): Tensor {
   if (min !== null) operands.push(min);
   if (max !== null) operands.push(max);
   const dtype = resultType(operands);
+  if (dtype.kind === Kind.complex) throw complexRefusal("clamp", dtype);
   if (min === null) return binaryIn("minimum", self, max!, dtype);
   if (max === null) return binaryIn("maximum", self, min, dtype);
   if (
@@ -252,7 +279,7 @@ export const arithmetic: Table = {
     direct: true,
     inplace: true,
     aliases: ["subtract"],
-    derivative: { self: (c) => c.grad, other: (c) => c.grad.mul(-Number(c.alpha)) },
+    derivative: { self: (c) => c.grad, other: (c) => c.grad.mul(negative(c.alpha)) },
     doc: "Subtracts `other`, scaled by `alpha`, from `self`.",
   })],
   rsub: [op({
@@ -260,7 +287,7 @@ export const arithmetic: Table = {
     impl: (self: Tensor, other: Operand, alpha: Scalar) => addOrSub("sub", "sub_alpha")(other, self, alpha),
     node: ([, other]) => other instanceof Tensor ? "RsubBackward0" : "RsubBackward1",
     plain: true,
-    derivative: { self: (c) => c.grad.mul(-Number(c.alpha)), other: (c) => c.grad },
+    derivative: { self: (c) => c.grad.mul(negative(c.alpha)), other: (c) => c.grad },
     doc: "Subtracts `self`, scaled by `alpha`, from `other`.",
   })],
   mul: [op({
@@ -352,9 +379,15 @@ export const arithmetic: Table = {
   float_power: [op({
     schema: "float_power(Operand self, Operand exponent) -> Tensor",
     composite: (self: Operand, exponent: Operand) => {
-      const d = (x: Operand) => x instanceof Tensor ? x.double() : x;
+      const wide = [self, exponent].some((x) =>
+          x instanceof Tensor ? x.dtype.kind === Kind.complex : x instanceof Complex
+        )
+        ? complex128
+        : float64;
+      const d = (x: Operand) =>
+        x instanceof Tensor ? x.to(wide) : x;
       const a = d(self), b = d(exponent);
-      return a instanceof Tensor ? a.pow(b) : pow(pyfloat(toNumber(a)), b as Tensor);
+      return a instanceof Tensor ? a.pow(b) : (b as Tensor).new_full([], a, { dtype: wide }).pow(b);
     },
     inplace: true,
     doc: "Power in double precision.",
@@ -392,7 +425,15 @@ export const arithmetic: Table = {
   })],
   abs: [op({
     schema: "abs(Tensor self) -> Tensor",
-    impl: unarySame("abs"),
+    impl: (self: Tensor) => {
+      const d = toReal(self.dtype);
+      if (d !== self.dtype && target.tensor !== null) {
+        throw new RuntimeError("In-place abs is not supported for complex tensors.");
+      }
+      const out = resultFor(self.sizes, d, self.storage.backend, self);
+      runPointwise(formula("abs"), self.dtype.compute, out, [self]);
+      return out;
+    },
     plain: true,
     direct: true,
     inplace: true,
@@ -409,15 +450,6 @@ export const arithmetic: Table = {
     inplace: true,
     derivative: { self: (c) => c.grad.new_zeros(c.grad.sizes) },
     doc: "Returns -1, 0 or 1 by the sign of each element.",
-  })],
-  sgn: [op({
-    schema: "sgn(Tensor self) -> Tensor",
-    impl: unarySame("sign"),
-    plain: true,
-    direct: true,
-    inplace: true,
-    derivative: { self: (c) => c.grad.new_zeros(c.grad.sizes) },
-    doc: "Returns the sign of each element.",
   })],
   reciprocal: [op({
     schema: "reciprocal(Tensor self) -> Tensor",
@@ -531,7 +563,7 @@ export const arithmetic: Table = {
     inplace: true,
     saves: { self: "weight", end: "weight", weight: "self, end" },
     derivative: {
-      self: (c) => c.grad.mul(c.weight instanceof Tensor ? c.weight.rsub(1) : 1 - Number(c.weight)),
+      self: (c) => c.grad.sub(c.grad.mul(c.weight)),
       end: (c) => c.grad.mul(c.weight),
       weight: (c) => c.grad.mul(c.end.sub(c.self)),
     },
@@ -539,8 +571,10 @@ export const arithmetic: Table = {
   })],
   addcmul: [op({
     schema: "addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
-    impl: (self: Tensor, a: Tensor, b: Tensor, value: Scalar) =>
-      ternaryIn("addcmul", self, a, b, resultType([self, a, b]), [toNumber(value)]),
+    impl: (self: Tensor, a: Tensor, b: Tensor, value: Scalar) => {
+      const dtype = resultType([self, a, b]);
+      return ternaryIn("addcmul", self, a, b, dtype, numberParams(dtype, value));
+    },
     plain: true,
     direct: true,
     inplace: true,
@@ -560,7 +594,8 @@ export const arithmetic: Table = {
           "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all dtypes.",
         );
       }
-      return ternaryIn("addcdiv", self, a, b, resultType([self, a, b]), [toNumber(value)]);
+      const dtype = resultType([self, a, b]);
+      return ternaryIn("addcdiv", self, a, b, dtype, numberParams(dtype, value));
     },
     plain: true,
     direct: true,
@@ -795,9 +830,6 @@ export function largestFinite(d: DType): number {
 function div(a: Operand, b: Operand): Tensor {
   return a instanceof Tensor
     ? a.div(b)
-    : (b as Tensor).new_full([], toNumber(a), { dtype: get_default_dtype() }).div(b);
-}
-function pow(a: Operand, b: Tensor): Tensor {
-  return b.new_full([], toNumber(a as Scalar), { dtype: b.dtype }).pow(b);
+    : (b as Tensor).new_full([], a, { dtype: toFloating(scalarDtype(a)) }).div(b);
 }
 void binaryFloat;

@@ -18,9 +18,10 @@ import {
   int32,
   int64,
   int8,
+  Kind,
   uint8,
 } from "../base/dtype.ts";
-import { differentDevices, RuntimeError } from "../base/errors.ts";
+import { differentDevices, RuntimeError, warnOnce } from "../base/errors.ts";
 import { external } from "../base/scope.ts";
 import { numelOf, sameSizes, shapeText } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
@@ -72,9 +73,15 @@ export function copyInto(out: Tensor, from: Tensor): void {
   runCopy(out, staged);
 }
 
+function warnDiscards(from: DType, to: DType): void {
+  if (from.kind !== Kind.complex || to.kind === Kind.complex || to === bool) return;
+  warnOnce("UserWarning", "Casting complex values to real discards the imaginary part");
+}
+
 function moved(self: Tensor, dtype: DType, device: Device | null, copy: boolean): Tensor {
   const backend = device === null ? self.storage.backend : backendOf(device);
   if (!copy && dtype === self.dtype && backend === self.storage.backend) return self;
+  warnDiscards(self.dtype, dtype);
   const out = emptyLike(self, dtype, backend);
   // Between devices bytes move fastest in the order of memory.
   const whole = backend !== self.storage.backend && !self.packed && sameSizes(out.strides, self.strides);
@@ -326,6 +333,7 @@ export const copies: Table = {
         );
       }
       if (!self.packed) checkInternalOverlap(self);
+      warnDiscards(src.dtype, self.dtype);
       copyInto(self, src);
     },
     mutates: true,

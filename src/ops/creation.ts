@@ -128,6 +128,12 @@ function arange(
 ): Tensor {
   const d = dtype ??
     ([start, end, step].some((x) => scalarKind(x) === Kind.float) ? get_default_dtype() : int64);
+  if (d.kind === Kind.complex) throw new RuntimeError(`"arange_cpu" not implemented for '${d.scalarName}'`);
+  for (const x of [start, end, step]) {
+    if (x instanceof Complex) {
+      throw new RuntimeError("value cannot be converted to type double without overflow");
+    }
+  }
   const a = toNumber(start), b = toNumber(end), s = toNumber(step);
   if (s === 0) throw new RuntimeError("step must be nonzero");
   if (!Number.isFinite(a) || !Number.isFinite(b)) throw new RuntimeError(`unsupported range: ${a} -> ${b}`);

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { POINTWISE, type PointwiseName } from "../_gen/kernels.ts";
+import { COMPLEX_FORMULAS, POINTWISE, type PointwiseName } from "../_gen/kernels.ts";
 import { bool, type DType, get_default_dtype, Kind } from "../base/dtype.ts";
 import { RuntimeError } from "../base/errors.ts";
-import type { Scalar } from "../base/scalar.ts";
+import { Complex, type Scalar, toNumber } from "../base/scalar.ts";
 import { broadcast2, broadcastAll, resultType, resultType2, toFloating } from "../dispatch/promotion.ts";
 import { commonBackend, type Operand, resultFor, runPointwise } from "../dispatch/iterator.ts";
 import { Tensor } from "../tensor.ts";
+import { complexRefusal } from "./complex_refusals.ts";
 
 /** The number of a formula of core/pointwise.def. */
 export function formula(name: PointwiseName): number {
@@ -22,6 +23,13 @@ function checkKind(name: PointwiseName, d: DType, as: string = name): void {
   if (d.kind < Kind.float && POINTWISE[name].types === FLOATS_ONLY) {
     throw new RuntimeError(`"${as}" not implemented for '${d.scalarName}'`);
   }
+  if (d.kind === Kind.complex && !COMPLEX_FORMULAS.has(name)) throw complexRefusal(name, d);
+}
+
+/** The parameter of a formula with one number (alpha, value): of a complex one, its parts. */
+export function numberParams(d: DType, x: Scalar): readonly number[] {
+  if (d.kind !== Kind.complex) return [toNumber(x)];
+  return x instanceof Complex ? [x.re, x.im] : [toNumber(x), 0];
 }
 
 type Params = readonly number[] | null;
@@ -31,6 +39,7 @@ export function unaryFloat(name: PointwiseName): (self: Tensor) => Tensor {
   const op = formula(name);
   return (self) => {
     const d = toFloating(self.dtype);
+    checkKind(name, d);
     const out = resultFor(self.sizes, d, self.storage.backend, self);
     runPointwise(op, d.compute, out, [self]);
     return out;
@@ -45,7 +54,7 @@ export function unarySame(
   const op = formula(name), copy = formula("copy");
   return (self) => {
     const identity = self.dtype.kind < Kind.float && POINTWISE[name].types === FLOATS_ONLY;
-    if (identity && integers === "refuse") checkKind(name, self.dtype);
+    if (!identity || integers === "refuse") checkKind(name, self.dtype);
     const out = resultFor(self.sizes, self.dtype, self.storage.backend, self);
     runPointwise(identity ? copy : op, self.dtype.compute, out, [self]);
     return out;
@@ -69,6 +78,7 @@ export function withParams(
 export function test(name: PointwiseName): (self: Tensor) => Tensor {
   const op = formula(name);
   return (self) => {
+    if (self.dtype.kind === Kind.complex) checkKind(name, self.dtype);
     const out = resultFor(self.sizes, bool, self.storage.backend, self);
     runPointwise(op, self.dtype.compute, out, [self]);
     return out;

@@ -28,6 +28,7 @@ import { contiguousStrides, numelOf } from "../base/size.ts";
 import { packed, runCopy } from "../dispatch/iterator.ts";
 import { emptyTensor } from "../dispatch/iterator.ts";
 import { addressOf } from "../dispatch/launch.ts";
+import { resolved } from "../dispatch/lazy.ts";
 import { alias, Tensor } from "../tensor.ts";
 
 /** Nested arrays of numbers, booleans or bigints, of equal lengths at each depth. */
@@ -333,7 +334,7 @@ export function fromNumpy(x: NDArrayLike | TypedArray): Tensor {
 
 /** The elements in row-major order, as a typed array of their own. */
 export function toTyped(t: Tensor): TypedArray {
-  const dense = packed(t);
+  const dense = packed(resolved(t));
   const backend = dense.storage.backend;
   if (!backend.hasData) throw new RuntimeError("Cannot copy out of meta tensor; no data!");
   if (t.count === 0) return new t.dtype.array(0);
@@ -380,7 +381,8 @@ function safeInt(x: bigint): number | bigint {
 }
 
 /** The one element of a tensor. */
-export function itemOf(t: Tensor): number | bigint | boolean | Complex {
+export function itemOf(lazyOrNot: Tensor): number | bigint | boolean | Complex {
+  const t = resolved(lazyOrNot);
   if (t.count !== 1) {
     throw new ValueError(`only one element tensors can be converted to Python scalars`);
   }

@@ -4,16 +4,20 @@
  * @module
  */
 import { REDUCE_OP } from "../_gen/kernels.ts";
-import { bool, type DType, float64, int64, Kind } from "../base/dtype.ts";
+import { bool, type DType, float64, int64, Kind, toComplex, toReal } from "../base/dtype.ts";
 import { IndexError, RuntimeError } from "../base/errors.ts";
 import { type Scalar, toNumber } from "../base/scalar.ts";
-import { numelOf } from "../base/size.ts";
+import { contiguousStrides, numelOf } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
 import { type Ctx, op, type Table } from "../dispatch/op.ts";
-import { packedAs, reshaped } from "../dispatch/iterator.ts";
-import { dimMask, reduce, wrapDim } from "../dispatch/reduction.ts";
+import { emptyTensor, packed, packedAs, reshaped } from "../dispatch/iterator.ts";
+import { begin, kernel } from "../dispatch/launch.ts";
+import { dimMask, reduce, reducedSizes, wrapDim } from "../dispatch/reduction.ts";
 import { toFloating } from "../dispatch/promotion.ts";
-import type { Tensor } from "../tensor.ts";
+import { alias, type Tensor } from "../tensor.ts";
+import { refuse } from "./refuse.ts";
+
+const PROD = kernel("tc_complex_prod");
 
 type Dims = readonly number[] | null;
 
@@ -49,11 +53,47 @@ function sumOver(
   op: number = REDUCE_OP.SUM,
 ): Tensor {
   const out = sumDtype(self, dtype);
+  if (out.kind === Kind.complex || self.dtype.kind === Kind.complex) {
+    return complexSum(self, dims, keepdim, out, op);
+  }
   return reduce(self, dimMask(dims, self.sizes.length), keepdim, {
     op,
     compute: accumulation(out),
     outDtype: out,
   })[0];
+}
+
+/** Sums and means of complex numbers are those of their parts. */
+function complexSum(self: Tensor, dims: Dims, keepdim: boolean, out: DType, op: number): Tensor {
+  const mask = dimMask(dims, self.sizes.length);
+  if (out.kind !== Kind.complex) return complexSum(self, dims, keepdim, toComplex(out), op).to(out);
+  const x = self.dtype === out ? self : packedAs(self, out);
+  if (op === REDUCE_OP.PROD) return complexProduct(x, mask, keepdim);
+  if (op === REDUCE_OP.NANSUM) throw new RuntimeError("nansum does not support complex inputs");
+  const real = toReal(out);
+  const parts = alias(x, [...x.sizes, 2], [...x.strides.map((s) => 2 * s), 1], 2 * x.offset, real);
+  const sums = reduce(parts, [...mask, false], keepdim, { op, compute: real.compute, outDtype: real })[0];
+  const sizes = sums.sizes.slice(0, -1);
+  return alias(sums, sizes, contiguousStrides(sizes), 0, out);
+}
+
+/** Line by line, the reduced dimensions brought to the end. */
+function complexProduct(x: Tensor, mask: readonly boolean[], keepdim: boolean): Tensor {
+  const kept = x.sizes.map((_, i) => i).filter((i) => !mask[i]);
+  const order = [...kept, ...x.sizes.map((_, i) => i).filter((i) => mask[i])];
+  const pick = (list: readonly number[]): number[] => order.map((i) => list[i]!);
+  const lines = packed(alias(x, pick(x.sizes), pick(x.strides), x.offset));
+  const backend = x.storage.backend;
+  const out = emptyTensor(reducedSizes(x.sizes, mask, keepdim), x.dtype, backend);
+  const n = numelOf(x.sizes.filter((_, i) => mask[i]));
+  if (out.count > 0 && backend.hasData) {
+    begin(PROD, backend).i(x.dtype.code).b(false).p(lines).p(out).i(out.count).i(n).i(1).run();
+  }
+  return out;
+}
+
+function refuseComplex(self: Tensor, kernelName: string): void {
+  if (self.dtype.kind === Kind.complex) refuse(kernelName, self.dtype);
 }
 
 function meanOver(self: Tensor, dims: Dims, keepdim: boolean, dtype: DType | null): Tensor {
@@ -64,6 +104,9 @@ function meanOver(self: Tensor, dims: Dims, keepdim: boolean, dtype: DType | nul
         dtype === null ? "Input" : "Optional"
       } dtype must be either a floating point or complex dtype. Got: ${out.scalarName}`,
     );
+  }
+  if (out.kind === Kind.complex || self.dtype.kind === Kind.complex) {
+    return complexSum(self, dims, keepdim, out, REDUCE_OP.MEAN);
   }
   return reduce(self, dimMask(dims, self.sizes.length), keepdim, {
     op: REDUCE_OP.MEAN,
@@ -130,6 +173,7 @@ function evenly(c: Ctx, dims: Dims, keepdim: boolean): Tensor {
 
 function argExtremum(name: "argmax" | "argmin", self: Tensor, dim: number | null, keepdim: boolean): Tensor {
   if (self.dtype === bool) throw new RuntimeError(`"${name}_cpu" not implemented for 'Bool'`);
+  refuseComplex(self, `${name}_cpu`);
   if (dim === null) {
     if (self.count === 0) {
       throw new IndexError(`${name}(): Expected reduction dim to be specified for input.numel() == 0.`);
@@ -156,6 +200,7 @@ function extremes(which: "MAX" | "MIN") {
             `${name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.`,
           );
         }
+        refuseComplex(self, `${name}_all`);
         return extremum(self, null, false, which, false)[0];
       },
       node: `${camel}Backward1`,
@@ -172,6 +217,7 @@ function extremes(which: "MAX" | "MIN") {
       schema: `${name}.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`,
       impl: (self: Tensor, dim: number, keepdim: boolean) => {
         checkNotEmpty(name, self, [dim]);
+        refuseComplex(self, `${name}_cpu`);
         return extremum(self, [dim], keepdim, which, true);
       },
       node: `${camel}Backward0`,
@@ -188,6 +234,13 @@ function moments(name: "var" | "std") {
   const run = (self: Tensor, dims: Dims, correction: number, keepdim: boolean): Tensor => {
     if (self.dtype.kind < Kind.float) {
       throw new RuntimeError(`${name} only support floating point and complex dtypes`);
+    }
+    if (self.dtype.kind === Kind.complex) {
+      // The variance of a complex number is that of its parts together.
+      const [x, y] = [fn.real!(self), fn.imag!(self)].map((part: Tensor) =>
+        part.var(dims, { correction, keepdim })
+      );
+      return name === "var" ? x!.add(y!) : x!.add(y!).sqrt();
     }
     return reduce(self, dimMask(dims, self.sizes.length), keepdim, {
       op: code,
@@ -284,6 +337,9 @@ function prodBackward(grad: Tensor, self: Tensor, result: Tensor, dim: number | 
 }
 
 function normOf(self: Tensor, p: number, dims: Dims, keepdim: boolean, dtype: DType | null): Tensor {
+  if (self.dtype.kind === Kind.complex) {
+    return normOf(self.abs(), p, dims, keepdim, dtype === null ? null : toReal(dtype));
+  }
   const out = dtype ?? toFloating(self.dtype);
   const x = self.dtype.kind < Kind.float ? packedAs(self, out) : self;
   return reduce(x, dimMask(dims, self.sizes.length), keepdim, {
@@ -317,12 +373,14 @@ function normBackward(c: Ctx, p: number, dims: Dims, keepdim: boolean): Tensor {
 
 const anyAll = (name: "any" | "all", doc: string) => {
   const code = name === "any" ? REDUCE_OP.ANY : REDUCE_OP.ALL;
-  const run = (self: Tensor, dims: Dims, keepdim: boolean): Tensor =>
-    reduce(self, dimMask(dims, self.sizes.length), keepdim, {
+  const run = (given: Tensor, dims: Dims, keepdim: boolean): Tensor => {
+    const self = given.dtype.kind === Kind.complex ? given.ne(0) : given;
+    return reduce(self, dimMask(dims, self.sizes.length), keepdim, {
       op: code,
       compute: accumulation(self.dtype),
       outDtype: self.dtype.name === "uint8" ? self.dtype : bool,
     })[0];
+  };
   return [
     op({ schema: `${name}(Tensor self) -> Tensor`, impl: (self: Tensor) => run(self, null, false), doc }),
     op({
@@ -377,9 +435,9 @@ export const reductions: Table = {
   nanmean: [op({
     schema: "nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
     composite: (self: Tensor, dim: Dims, keepdim: boolean, dtype: DType | null) => {
-      if (self.dtype.kind < Kind.float) {
+      if (self.dtype.kind !== Kind.float) {
         throw new RuntimeError(
-          `nanmean(): expected input to have floating point or complex dtype but got ${self.dtype.scalarName}`,
+          `nanmean(): expected input to have floating point dtype but got ${self.dtype.scalarName}`,
         );
       }
       const count = self.detach().isnan().logical_not().sum(dim, keepdim);
@@ -421,6 +479,7 @@ export const reductions: Table = {
     schema: "amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
     impl: (self: Tensor, dim: Dims, keepdim: boolean) => {
       checkNotEmpty("amax", self, dim);
+      refuseComplex(self, "max_values_cpu");
       return extremum(self, dim, keepdim, "MAX", false)[0];
     },
     saves: ["self", "result"],
@@ -431,6 +490,7 @@ export const reductions: Table = {
     schema: "amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
     impl: (self: Tensor, dim: Dims, keepdim: boolean) => {
       checkNotEmpty("amin", self, dim);
+      refuseComplex(self, "min_values_cpu");
       return extremum(self, dim, keepdim, "MIN", false)[0];
     },
     saves: ["self", "result"],
@@ -445,6 +505,7 @@ export const reductions: Table = {
           "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.",
         );
       }
+      refuseComplex(self, "aminmax_cpu");
       const dims = dim === null ? null : [dim];
       if (dims !== null) checkNotEmpty("aminmax", self, dims);
       const ends = [
@@ -483,12 +544,14 @@ export const reductions: Table = {
   all: anyAll("all", "Are all elements true?"),
   count_nonzero: [op({
     schema: "count_nonzero(Tensor self, int[1]? dim=None) -> Tensor",
-    impl: (self: Tensor, dim: Dims) =>
-      reduce(self, dimMask(dim, self.sizes.length), false, {
+    impl: (given: Tensor, dim: Dims) => {
+      const self = given.dtype.kind === Kind.complex ? given.ne(0) : given;
+      return reduce(self, dimMask(dim, self.sizes.length), false, {
         op: REDUCE_OP.COUNT_NONZERO,
         compute: accumulation(self.dtype),
         outDtype: int64,
-      })[0],
+      })[0];
+    },
     doc: "How many elements are not zero.",
   })],
   var: moments("var"),
@@ -498,6 +561,11 @@ export const reductions: Table = {
   logsumexp: [op({
     schema: "logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor",
     impl: (self: Tensor, dim: Dims, keepdim: boolean) => {
+      if (self.dtype.kind === Kind.complex) {
+        throw new RuntimeError(
+          `logsumexp(): Expected floating point type for result tensor, but got: ${self.dtype.scalarName}`,
+        );
+      }
       const d = toFloating(self.dtype);
       const x = self.dtype === d ? self : packedAs(self, d);
       return reduce(x, dimMask(dim, self.sizes.length), keepdim, {

@@ -18,6 +18,7 @@ import { refuse } from "./refuse.ts";
 import { takeTarget } from "./updating.ts";
 
 const SCAN = kernel("tc_scan");
+const PROD = kernel("tc_complex_prod");
 
 function scan(op: number, x: Tensor, dim: number, dtype: DType, indices: Tensor | null = null): Tensor {
   const backend = x.storage.backend;
@@ -28,6 +29,10 @@ function scan(op: number, x: Tensor, dim: number, dtype: DType, indices: Tensor 
   const parts = dtype.kind === Kind.complex ? 2 : 1, real = toReal(dtype);
   const compute = dtype.kind < Kind.float ? int64.code : real.compute;
   const [outer, n, inner] = splitAround(x.sizes, dim);
+  if (op === SCAN_OP.PROD && parts === 2) {
+    begin(PROD, backend).i(dtype.code).b(true).p(x).p(out).i(outer).i(n).i(inner).run();
+    return out;
+  }
   begin(SCAN, backend).i(op).i(toReal(x.dtype).code).i(real.code).i(compute).p(x).p(out).p(indices).i(outer)
     .i(n)
     .i(inner * parts).run();
@@ -39,7 +44,7 @@ function cumulate(name: "cumsum" | "cumprod", self: Tensor, dim: number, dtype: 
   const d = wrapDim(dim, self.sizes.length);
   const into = takeTarget();
   const out = into !== null ? into.dtype : dtype ?? (self.dtype.kind < Kind.float ? int64 : self.dtype);
-  if (out === bool || (out.kind === Kind.complex && name === "cumprod")) refuse(`${name}_out_cpu`, out);
+  if (out === bool) refuse(`${name}_out_cpu`, out);
   const result = scan(name === "cumsum" ? SCAN_OP.SUM : SCAN_OP.PROD, packedAs(self, out), d, out);
   return into === null ? result : into.copy_(result);
 }

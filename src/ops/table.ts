@@ -39,6 +39,8 @@ import { losses } from "./softmax.ts";
 import { sorting } from "./sorting.ts";
 import { specials } from "./special.ts";
 import { installTensorApi } from "./tensor_api.ts";
+import { complexNumbers } from "./complex.ts";
+import { fft } from "./fft.ts";
 import { triangles } from "./triangle.ts";
 import { views } from "./view.ts";
 
@@ -76,6 +78,8 @@ const families: readonly Table[] = [
   rows,
   indexing,
   sorting,
+  complexNumbers,
+  fft,
   triangles,
 ];
 

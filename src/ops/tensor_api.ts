@@ -17,7 +17,7 @@ import {
 } from "../autograd/graph.ts";
 import { type DType, dtypes, Kind, type TypedArray } from "../base/dtype.ts";
 import { IndexError, RuntimeError, ValueError, warnOnce } from "../base/errors.ts";
-import { Complex } from "../base/scalar.ts";
+import { Complex, type Scalar } from "../base/scalar.ts";
 import { sameSizes, type Size } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
 import { wrapDim } from "../dispatch/reduction.ts";
@@ -45,8 +45,10 @@ export interface TensorApi {
   readonly H: Tensor;
   readonly mT: Tensor;
   readonly mH: Tensor;
-  readonly real: Tensor;
-  readonly imag: Tensor;
+  get real(): Tensor;
+  set real(value: Tensor | Scalar);
+  get imag(): Tensor;
+  set imag(value: Tensor | Scalar);
   readonly retains_grad: boolean;
   readonly _base: Tensor | null;
   readonly names: (string | null)[];
@@ -77,6 +79,8 @@ export interface TensorApi {
   is_contiguous(options?: unknown): boolean;
   is_floating_point(): boolean;
   is_complex(): boolean;
+  is_conj(): boolean;
+  is_neg(): boolean;
   is_signed(): boolean;
   is_same_size(other: Tensor): boolean;
   is_nonzero(): boolean;
@@ -188,7 +192,7 @@ const accessors: Record<string, { get: (this: Tensor) => unknown; set?: (this: T
             `tensor.H is only supported on matrices (2-D tensors). Got ${this.sizes.length}-D tensor.`,
           );
         }
-        return this.sizes.length === 0 ? this : this.transpose(0, 1);
+        return this.sizes.length === 0 ? this.conj() : this.transpose(0, 1).conj();
       },
     },
     mT: {
@@ -204,20 +208,29 @@ const accessors: Record<string, { get: (this: Tensor) => unknown; set?: (this: T
     },
     mH: {
       get() {
-        return this.transpose(-2, -1);
+        if (this.sizes.length === 0) return this.conj();
+        if (this.sizes.length < 2) {
+          throw new RuntimeError(
+            `tensor.mH is only supported on matrices or batches of matrices. Got ${this.sizes.length}-D tensor.`,
+          );
+        }
+        return this.transpose(-2, -1).conj();
       },
     },
     real: {
       get() {
-        return this.dtype.kind === Kind.complex ? fn.view_as_real!(this).select(-1, 0) : this;
+        return fn.real!(this) as Tensor;
+      },
+      set(value: Tensor | Scalar) {
+        fn.real!(this).copy_(asOperand(this, value));
       },
     },
     imag: {
       get() {
-        if (this.dtype.kind !== Kind.complex) {
-          throw new RuntimeError("imag is not implemented for tensors with non-complex dtypes.");
-        }
-        return fn.view_as_real!(this).select(-1, 1);
+        return fn.imag!(this) as Tensor;
+      },
+      set(value: Tensor | Scalar) {
+        fn.imag!(this).copy_(asOperand(this, value));
       },
     },
     retains_grad: {
@@ -257,6 +270,14 @@ const methods: Record<string, (this: Tensor, ...args: never[]) => unknown> = {
       throw new RuntimeError(
         "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",
       );
+    }
+    for (const kind of ["conj", "neg"] as const) {
+      if (!options?.force && this[`is_${kind}`]()) {
+        const bit = kind === "conj" ? "conjugate" : "negative";
+        throw new RuntimeError(
+          `Can't call numpy() on Tensor that has ${bit} bit set. Use tensor.resolve_${kind}().numpy() instead.`,
+        );
+      }
     }
     const data = toTyped(this);
     const strides: number[] = [];
@@ -310,6 +331,12 @@ const methods: Record<string, (this: Tensor, ...args: never[]) => unknown> = {
   },
   is_complex() {
     return this.dtype.kind === Kind.complex;
+  },
+  is_conj() {
+    return this.conjugated;
+  },
+  is_neg() {
+    return this.negated;
   },
   is_signed() {
     return this.dtype.is_signed;
@@ -402,6 +429,11 @@ const methods: Record<string, (this: Tensor, ...args: never[]) => unknown> = {
     return this.sizes[0]!;
   },
 };
+
+/** What may be assigned to `real` and `imag`. */
+function asOperand(like: Tensor, value: Tensor | Scalar): Tensor {
+  return value instanceof Tensor ? value : fn.full!([], value, { device: like.device });
+}
 
 function checkedDim(t: Tensor, dim: number): number {
   const rank = t.sizes.length;

@@ -835,6 +835,11 @@ export const views: Table = {
       if (self.dtype.kind !== Kind.complex) {
         throw new RuntimeError("view_as_real is only supported for complex tensors");
       }
+      if (self.conjugated) {
+        throw new RuntimeError(
+          "view_as_real doesn't work on unresolved conjugated tensors.  To resolve the conjugate tensor so you can view it as real, use self.resolve_conj(); however, be warned that the resulting tensor will NOT alias the original.",
+        );
+      }
       const sizes = [...self.sizes, 2], strides = [...self.strides.map((s) => 2 * s), 1];
       return alias(self, sizes, strides, 2 * self.offset, toReal(self.dtype));
     },
@@ -863,7 +868,8 @@ export const views: Table = {
       return alias(self, self.sizes.slice(0, -1), halves, self.offset / 2, toComplex(self.dtype));
     },
     only: "function",
-    derivative: { self: (c) => fn.view_as_real!(c.grad) },
+    wirtinger: true,
+    derivative: { self: (c) => fn.view_as_real!(c.grad.resolve_conj()) },
     doc: "A last dimension of size 2 as real and imaginary part.",
   })],
   detach: [op({
@@ -879,7 +885,7 @@ export const views: Table = {
   })],
   adjoint: [op({
     schema: "adjoint(Tensor self) -> Tensor",
-    composite: (self: Tensor) => self.transpose(-2, -1),
+    composite: (self: Tensor) => self.transpose(-2, -1).conj(),
     doc: "The conjugate transpose of the last two dimensions.",
   })],
 };
