@@ -39,7 +39,6 @@ export const PARTS: readonly Part[] = [
   { layer: 8, name: "signatures", paths: ["src/_gen/", "src/ops/mod.ts"] },
   { layer: 9, name: "autograd", paths: ["src/autograd/"] },
   { layer: 9, name: "config", paths: ["src/config.ts", "src/random.ts"] },
-  { layer: 9, name: "cuda", paths: ["src/cuda/"] },
   {
     layer: 9,
     name: "helpers",
@@ -54,6 +53,8 @@ export const PARTS: readonly Part[] = [
   },
   { layer: 10, name: "nn", paths: ["src/nn/"] },
   { layer: 10, name: "utils", paths: ["src/utils/"] },
+  { layer: 10, name: "amp", paths: ["src/amp/"] },
+  { layer: 11, name: "cuda", paths: ["src/cuda/"] },
   { layer: 11, name: "func", paths: ["src/func.ts"] },
   { layer: 11, name: "optim", paths: ["src/optim/"] },
   { layer: 11, name: "serialization", paths: ["src/serialization/", "src/serialization.ts"] },

@@ -14,6 +14,22 @@ export * as autograd from "./autograd/mod.ts";
 export * as func from "./func.ts";
 export { vmap } from "./autograd/vmap/vmap.ts";
 export * as random from "./random.ts";
+export * as amp from "./amp/mod.ts";
+export {
+  autocast,
+  clear_autocast_cache,
+  get_autocast_cpu_dtype,
+  get_autocast_gpu_dtype,
+  is_autocast_cache_enabled,
+  is_autocast_cpu_enabled,
+  is_autocast_enabled,
+  set_autocast_cache_enabled,
+  set_autocast_cpu_dtype,
+  set_autocast_cpu_enabled,
+  set_autocast_enabled,
+  set_autocast_gpu_dtype,
+} from "./amp/autocast.ts";
+export * as cpu from "./amp/cpu.ts";
 export * as cuda from "./cuda/mod.ts";
 export * as nn from "./nn/mod.ts";
 export * as optim from "./optim/mod.ts";

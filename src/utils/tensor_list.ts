@@ -81,6 +81,17 @@ export function measureAll(what: "SUMABS" | "SUMSQ" | "MAXABS", tensors: readonl
   });
 }
 
+/** Multiplies every tensor by `value`; whether any element was inf or nan. Contiguous tensors of one floating dtype. */
+export function unscaleAll(tensors: readonly Tensor[], value: number): boolean {
+  const found = internal(() => {
+    const backend = tensors[0]!.storage.backend, out = allocate(backend, 8);
+    launch(backend, MULTI_OP.UNSCALE, tensors, value, out);
+    return new Float64Array(backend.read(out.resident(), 8).buffer)[0]! !== 0;
+  });
+  for (const t of tensors) t.storage.version++;
+  return found;
+}
+
 function change(op: number, tensors: readonly Tensor[], value: number): void {
   internal(() => launch(tensors[0]!.storage.backend, op, tensors, value, null));
   for (const t of tensors) t.storage.version++;

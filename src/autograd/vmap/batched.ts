@@ -35,24 +35,24 @@ export function activeLevels(): readonly Level[] {
 export function inLevel<T>(size: number, randomness: Randomness, body: (level: Level) => T): T {
   const level = { id: levels.length + 1, size, randomness };
   levels.push(level);
-  interpose.active = true;
+  interpose.setMapping(true);
   try {
     return body(level);
   } finally {
     levels.pop();
-    interpose.active = levels.length > 0;
+    interpose.setMapping(levels.length > 0);
   }
 }
 
 /** Runs `body` with only the levels below `id`, as an operator's rule sees the world. */
 export function below<T>(id: number, body: () => T): T {
   const taken = levels.splice(id - 1);
-  interpose.active = levels.length > 0;
+  interpose.setMapping(levels.length > 0);
   try {
     return body();
   } finally {
     levels.push(...taken);
-    interpose.active = levels.length > 0;
+    interpose.setMapping(levels.length > 0);
   }
 }
 

@@ -184,4 +184,4 @@ function joined(c: Call, results: unknown[]): unknown {
   return first;
 }
 
-interpose.run = run;
+interpose.map = run;

@@ -3,6 +3,7 @@
 import * as torch from "../../../src/mod.ts";
 import { cudaBackend } from "../../../src/backend/cuda.ts";
 import { Kernel } from "../../../src/base/backend.ts";
+import { ampChecks } from "./amp.ts";
 import { assert, assertEquals } from "./harness.ts";
 import { netChecks } from "./nets.ts";
 
@@ -335,4 +336,5 @@ export const deviceChecks: DeviceCheck[] = [
   memory,
   events,
   ...netChecks,
+  ...ampChecks,
 ];
