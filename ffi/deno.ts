@@ -1,6 +1,8 @@
 /** The bridge of Deno: `Deno.dlopen`. Measured (docs/cuda.md): about 20 ns for a call with one buffer. */
 
 import {
+  type ForeignFunction,
+  type ForeignType,
   type HostFunction,
   LibraryError,
   type NativeLibrary,
@@ -9,8 +11,8 @@ import {
 } from "./native_library.ts";
 
 interface Definition {
-  readonly parameters: readonly "buffer"[];
-  readonly result: "i32" | "i64";
+  readonly parameters: readonly ForeignType[];
+  readonly result: "i32" | "i64" | "u64";
   readonly optional: true;
 }
 
@@ -57,6 +59,8 @@ export function openWithDeno(path: string): NativeLibrary {
       const found = find(name, SIZE);
       return found && ((args) => Number(found(args)));
     },
+    foreignFunction: (name, parameters, result) =>
+      find(name, { parameters, result, optional: true }) as ForeignFunction | undefined,
     address: (buffer) => Number(deno.UnsafePointer.value(deno.UnsafePointer.of(buffer))),
     close() {
       for (const handle of handles.splice(0)) handle.close();

@@ -11,11 +11,17 @@ interface ProcessLike {
   readonly env?: Record<string, string | undefined>;
   readonly platform?: string;
   readonly arch?: string;
+  readonly on?: (event: "exit", f: (code: number) => void) => unknown;
   readonly versions?: { readonly node?: string; readonly bun?: string };
   readonly getBuiltinModule?: (name: string) => unknown;
 }
 
 const host = globalThis as { Deno?: DenoLike; process?: ProcessLike };
+
+/** Calls `f` with the exit code when the program ends by itself. */
+export function onExit(f: (code: number) => void): void {
+  host.process?.on?.("exit", f);
+}
 
 /** How native code can be called here. */
 export type Bridge = "deno" | "koffi" | "none";

@@ -5,6 +5,8 @@
 
 import { builtinModule } from "./env.ts";
 import {
+  type ForeignFunction,
+  type ForeignType,
   type HostFunction,
   LibraryError,
   type NativeLibrary,
@@ -45,6 +47,8 @@ function loadKoffi(): Koffi {
   }
 }
 
+const TYPES: Readonly<Record<ForeignType, string>> = { i32: "int32_t", u64: "uint64_t", buffer: "void *" };
+
 /** Opens a library with koffi. */
 export function openWithKoffi(path: string): NativeLibrary {
   const koffi = loadKoffi();
@@ -71,6 +75,8 @@ export function openWithKoffi(path: string): NativeLibrary {
       const found = find(name, "int64_t", ["void *"]);
       return found && ((args) => Number(found(args)));
     },
+    foreignFunction: (name, parameters, result) =>
+      find(name, TYPES[result], parameters.map((type) => TYPES[type])) as ForeignFunction | undefined,
     address: (buffer) => Number(koffi.address(buffer)),
     close: () => library.unload(),
   };

@@ -22,6 +22,10 @@ export type HostFunction = (args: Uint8Array, host: Uint8Array) => number;
 /** `int64_t f(args *)`. */
 export type SizeFunction = (args: Uint8Array) => number;
 
+/** What a function of a library that is not ours takes and returns; handles and addresses are u64. */
+export type ForeignType = "i32" | "u64" | "buffer";
+export type ForeignFunction = (...args: (number | bigint | Uint8Array)[]) => number | bigint;
+
 /** An open library. Looking up a function costs microseconds: keep what you looked up. */
 export interface NativeLibrary {
   readonly path: string;
@@ -31,6 +35,12 @@ export interface NativeLibrary {
   hostFunction(name: string): HostFunction | undefined;
   /** A function of the third kind. */
   sizeFunction(name: string): SizeFunction | undefined;
+  /** A function with a signature of its own: of a library that is not ours. */
+  foreignFunction(
+    name: string,
+    parameters: readonly ForeignType[],
+    result: "i32" | "u64",
+  ): ForeignFunction | undefined;
   /** Where a buffer of the program lies, for slots that point to host memory. The buffer must be kept alive. */
   address(buffer: Uint8Array): number;
   /** Unloads the library; functions that were looked up must not be called any more. */

@@ -38,6 +38,7 @@ export const PARTS: readonly Part[] = [
   { layer: 7, name: "ops", paths: ["src/ops/", "src/tensor_str.ts"] },
   { layer: 8, name: "signatures", paths: ["src/_gen/", "src/ops/mod.ts"] },
   { layer: 9, name: "autograd", paths: ["src/autograd/"] },
+  { layer: 9, name: "distributed", paths: ["src/distributed/"] },
   { layer: 9, name: "config", paths: ["src/config.ts", "src/random.ts"] },
   {
     layer: 9,

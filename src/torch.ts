@@ -31,6 +31,7 @@ export {
 } from "./amp/autocast.ts";
 export * as cpu from "./amp/cpu.ts";
 export * as cuda from "./cuda/mod.ts";
+export * as distributed from "./distributed/mod.ts";
 export * as nn from "./nn/mod.ts";
 export * as optim from "./optim/mod.ts";
 export * as utils from "./utils/mod.ts";

@@ -150,14 +150,23 @@ function run(
         endScope(outer, null);
       }
     }
+    if (depth === 1) { for (const f of callbacks.splice(0)) external(f); }
     return captured;
   } finally {
+    if (depth === 1) callbacks.length = 0;
     // After an error: let go of what is still waiting.
     for (const buffer of buffers.values()) for (const g of buffer) if (g !== null) drop(g.storage);
     depth--;
     mode.grad = formerGrad;
     mode.inference = formerInference;
   }
+}
+
+const callbacks: (() => void)[] = [];
+
+/** Runs `f` when the backward pass that is going on is through; without one it never runs. */
+export function queueCallback(f: () => void): void {
+  callbacks.push(f);
 }
 
 /** A gradient that a user will see. */

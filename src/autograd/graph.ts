@@ -243,8 +243,13 @@ export class AccumulateGrad extends Node {
     return "AccumulateGrad";
   }
   release(): void {}
+  /** Called with the leaf after its gradient was added to. */
+  afterHooks: Map<number, (leaf: Tensor) => void> | null = null;
   apply(grads: (Tensor | null)[]): (Tensor | null)[] {
     accumulate(this.variable, grads[0] ?? null);
+    if (this.afterHooks !== null) {
+      for (const hook of [...this.afterHooks.values()]) external(() => hook(this.variable));
+    }
     return [];
   }
 }

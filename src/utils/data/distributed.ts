@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { RuntimeError, ValueError } from "../../base/errors.ts";
+import { ValueError } from "../../base/errors.ts";
 import { Generator } from "../../base/generator.ts";
+import { get_rank, get_world_size } from "../../distributed/group.ts";
 import { required, signature } from "../signature.ts";
 import { lengthOf, permutation } from "./dataset.ts";
 import { Sampler } from "./sampler.ts";
@@ -29,8 +30,8 @@ const DISTRIBUTED = signature<{ dataset: unknown } & DistributedOptions>("Distri
 });
 
 /**
- * The part of a dataset that is one process's share; all shares are of one size. There is no process group here to
- * ask, so `num_replicas` and `rank` must be given.
+ * The part of a dataset that is one process's share; all shares are of one size. `num_replicas`
+ * and `rank` are those of the process group if they are not given.
  *
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.distributed.DistributedSampler
  */
@@ -55,10 +56,8 @@ export class DistributedSampler extends Sampler {
   );
   constructor(dataset: unknown, ...args: unknown[]) {
     super();
-    const { num_replicas, rank, shuffle, seed, drop_last } = DISTRIBUTED([[dataset], ...args]);
-    if (num_replicas === null || rank === null) {
-      throw new RuntimeError("Requires distributed package to be available");
-    }
+    const given = DISTRIBUTED([[dataset], ...args]), { shuffle, seed, drop_last } = given;
+    const num_replicas = given.num_replicas ?? get_world_size(), rank = given.rank ?? get_rank();
     if (rank >= num_replicas || rank < 0) {
       throw new ValueError(`Invalid rank ${rank}, rank should be in the interval [0, ${num_replicas - 1}]`);
     }
