@@ -44,14 +44,15 @@ static void save_statistics(const tc_batch_norm_args *a, ptrdiff_t c, const mome
   const statistics s = batch_statistics(a, t, &squares);
   put_one(a->save_mean, R_DTYPE, c, s.mean);
   put_one(a->save_invstd, R_DTYPE, c, s.invstd);
-  const double keep = 1 - a->momentum;
+  // In R, as PyTorch: running statistics are compared bit by bit.
+  const R momentum = (R)a->momentum, keep = (R)(1 - a->momentum);
   if (a->running_mean) {
-    const double old = get_one(a->running_mean, a->param_dtype, c, 0);
-    put_one(a->running_mean, a->param_dtype, c, a->momentum * s.mean + keep * old);
+    const R old = (R)get_one(a->running_mean, a->param_dtype, c, 0);
+    put_one(a->running_mean, a->param_dtype, c, (double)(momentum * (R)s.mean + keep * old));
   }
   if (a->running_var) {
-    const double old = get_one(a->running_var, a->param_dtype, c, 0);
-    put_one(a->running_var, a->param_dtype, c, a->momentum * (squares / (t->count - 1)) + keep * old);
+    const R old = (R)get_one(a->running_var, a->param_dtype, c, 0);
+    put_one(a->running_var, a->param_dtype, c, (double)(momentum * (R)(squares / (t->count - 1)) + keep * old));
   }
 }
 
@@ -199,6 +200,15 @@ static void sum_columns(const tc_batch_norm_args *a, ptrdiff_t c, ptrdiff_t n, c
                         column_sums *total) {
   R x_buffer[COLUMNS], y_buffer[COLUMNS], sum[COLUMNS], product[COLUMNS];
   memset(total, 0, sizeof *total);
+  // Few rows: exactly.
+  for (ptrdiff_t r = 0; !products && a->batch <= SHORT_RUN && r < (ptrdiff_t)a->batch; r++) {
+    const R *x = fetch(a->x, a->dtype, r * (ptrdiff_t)a->channels + c, n, x_buffer);
+    for (ptrdiff_t j = 0; j < n; j++) {
+      const double d = (double)x[j] - (double)centre[j];
+      total->sum[j] += d, total->product[j] += d * d;
+    }
+  }
+  if (!products && a->batch <= SHORT_RUN) return;
   for (ptrdiff_t row = 0; row < (ptrdiff_t)a->batch; row += COLUMN_ROWS) {
     memset(sum, 0, sizeof sum), memset(product, 0, sizeof product);
     for (ptrdiff_t r = row; r < min(row + COLUMN_ROWS, (ptrdiff_t)a->batch); r++) {
@@ -212,6 +222,17 @@ static void sum_columns(const tc_batch_norm_args *a, ptrdiff_t c, ptrdiff_t n, c
     }
     for (ptrdiff_t j = 0; j < n; j++) total->sum[j] += (double)sum[j], total->product[j] += (double)product[j];
   }
+}
+
+// The means of n channels from c on, added up in R.
+static void row_means(const tc_batch_norm_args *a, ptrdiff_t c, ptrdiff_t n, R *mean) {
+  R buffer[COLUMNS];
+  memset(mean, 0, (size_t)n * sizeof(R));
+  for (ptrdiff_t r = 0; r < (ptrdiff_t)a->batch; r++) {
+    const R *x = fetch(a->x, a->dtype, r * (ptrdiff_t)a->channels + c, n, buffer);
+    for (ptrdiff_t j = 0; j < n; j++) mean[j] += x[j];
+  }
+  for (ptrdiff_t j = 0; j < n; j++) mean[j] /= (R)a->batch;
 }
 
 typedef struct {
@@ -245,15 +266,22 @@ static void batch_columns(void *ctx, int64_t begin, int64_t end, int thread) {
     statistics s[COLUMNS];
     if (a->training && !t->backward) {
       // The first row centres a first look at the mean, which centres the squares.
-      memcpy(all.centre, fetch(a->x, a->dtype, c, n, x_buffer), (size_t)n * sizeof(R));
-      for (int look = 0; look < 2; look++) {
+      // Few rows have PyTorch's mean to the last bit: summed one after the other.
+      const bool few = rows <= SHORT_RUN;
+      if (few) {
+        row_means(a, c, n, all.centre);
         sum_columns(a, c, n, all.centre, false, &sums);
-        for (ptrdiff_t j = 0; j < n && look == 0; j++) {
-          all.centre[j] = (R)((double)all.centre[j] + sums.sum[j] / (double)rows);
+      } else {
+        memcpy(all.centre, fetch(a->x, a->dtype, c, n, x_buffer), (size_t)n * sizeof(R));
+        for (int look = 0; look < 2; look++) {
+          sum_columns(a, c, n, all.centre, false, &sums);
+          for (ptrdiff_t j = 0; j < n && look == 0; j++) {
+            all.centre[j] = (R)((double)all.centre[j] + sums.sum[j] / (double)rows);
+          }
         }
       }
       for (ptrdiff_t j = 0; j < n; j++) {
-        const double off = sums.sum[j] / (double)rows;
+        const double off = few ? 0 : sums.sum[j] / (double)rows;
         const moments m = {(double)rows, (double)all.centre[j] + off, sums.product[j] - sums.sum[j] * off};
         double squares;
         s[j] = batch_statistics(a, &m, &squares);

@@ -5,6 +5,7 @@
 #define PASTE(a, b) PASTE2(a, b)
 #define NAME(a) PASTE(a, T)
 #define CHUNK TC_NORM_CHUNK
+#define SHORT_RUN 32
 
 static inline ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
@@ -64,7 +65,8 @@ static void add_moments(moments *t, const R *x, ptrdiff_t n) {
   for (; i < n; i++) sum += x[i];
   const R centre = sum / (R)n;
   for (int v = 0; v < 4; v++) s[v] = SET(0);
-  for (i = 0; i + 4 * LANES <= n; i += 4 * LANES) {
+  // A short run is summed as doubles, as PyTorch does with all: a mean near zero keeps all its digits.
+  for (i = 0; n > SHORT_RUN && i + 4 * LANES <= n; i += 4 * LANES) {
     for (int v = 0; v < 4; v++) {
       const V d = v_load(x + i + v * LANES) - SET(centre);
       s[v] += d;

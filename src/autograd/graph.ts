@@ -5,7 +5,7 @@
  */
 import { IndexError, RuntimeError } from "../base/errors.ts";
 import { external } from "../base/scope.ts";
-import { drop, retain } from "../base/storage.ts";
+import { drop, escape, retain } from "../base/storage.ts";
 import { alias, installAutograd, Tensor } from "../tensor.ts";
 import { anomaly } from "./anomaly.ts";
 import { mode } from "./grad_mode.ts";
@@ -103,6 +103,7 @@ export class SavedTensor {
     this.#hooks = hooks;
     if (hooks !== null) {
       this.#tensor = null;
+      escape(t.storage); // whatever scope it was made in, the hook may keep it
       this.#packed = external(() => hooks.pack(t));
     } else {
       this.#tensor = t;

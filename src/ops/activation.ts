@@ -185,12 +185,17 @@ export const activations: Table = {
   })],
   celu: [op({
     schema: "celu(Tensor self, Scalar alpha=1.0) -> Tensor",
-    composite: (self: Tensor, alpha: Scalar) => {
+    impl: (self: Tensor, alpha: Scalar) => {
       if (n(alpha) === 0) throw new RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU");
-      return fn.elu!(self, alpha, 1, 1 / n(alpha));
+      return withParams("elu", self, eluParams(alpha, 1, 1 / n(alpha)));
     },
+    plain: true,
+    direct: true,
     inplace: true,
     only: "function",
+    saves: ["self"],
+    // The derivative has alpha as a float, for float64 tensors too: derivatives.yaml.
+    derivative: { self: (c) => fn.elu_backward!(c.grad, c.self, c.alpha, 1, 1 / Math.fround(n(c.alpha))) },
     doc: "Continuously differentiable exponential linear unit.",
   })],
   gelu: [op({

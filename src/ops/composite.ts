@@ -91,16 +91,21 @@ function einsum(equation: string, operands: readonly Tensor[]): Tensor {
     : outputLabels(output.replace(/\s/g, ""), dots, sizeOf);
   // Diagonals of repeated labels, then products two at a time.
   const terms = operands.map((t, k) => diagonals(t, labels[k]!));
-  let result = terms[0]!;
+  let result = terms[0]!, summed = false;
   for (let k = 1; k < terms.length; k++) {
     const later = new Set([...out, ...terms.slice(k + 1).flatMap((t) => t.labels)]);
+    const before = [...result.labels, ...terms[k]!.labels];
     result = contract(result, terms[k]!, later);
+    summed = before.some((l) => !result.labels.includes(l));
   }
   const drop = result.labels.map((l, i) => (out.includes(l) ? -1 : i)).filter((i) => i >= 0);
   if (drop.length > 0) {
     result = { t: result.t.sum(drop), labels: result.labels.filter((l) => out.includes(l)) };
+    summed = false;
   }
-  return result.t.permute(out.map((l) => result.labels.indexOf(l)));
+  const ordered = result.t.permute(out.map((l) => result.labels.indexOf(l)));
+  // PyTorch drops the summed dimensions at last, with a view.
+  return summed ? ordered.view(ordered.sizes) : ordered;
 }
 
 function outputLabels(text: string, dots: string[], known: Map<string, number>): string[] {

@@ -534,7 +534,19 @@ export const convolutions: Table = {
     node: "ConvolutionBackward0",
     saves: ["input", "weight"],
     derivative: {
-      input: (c) => fn.convolution!(c.grad, c.weight, null, c.stride, c.padding, c.dilation, c.groups),
+      input: (c) => {
+        const full = fn.convolution!(
+          c.grad,
+          c.weight,
+          null,
+          c.stride,
+          c.padding,
+          c.dilation,
+          c.groups,
+        ) as Tensor;
+        // output_padding may have added as much as another step of the input.
+        return c.sizesOf("input").reduce((g, n, d) => d > 1 && g.sizes[d]! > n ? g.narrow(d, 0, n) : g, full);
+      },
       weight: (c) =>
         fn.convolution_backward_weight!(
           c.input,

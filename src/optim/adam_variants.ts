@@ -4,6 +4,7 @@
  * @module
  */
 import { required, signature } from "../utils/signature.ts";
+import { scaleAll } from "../utils/tensor_list.ts";
 import { stateOf } from "./adam.ts";
 import { checkBetas, checkNonNegative } from "./checks.ts";
 import { Algorithm, fusedStep, type Row } from "./fused.ts";
@@ -79,6 +80,8 @@ export class Adamax extends Optimizer {
 /** Options of `optim.NAdam`. */
 export interface NAdamOptions extends Common {
   momentum_decay?: number;
+  /** Weight decay as in AdamW: of the parameter itself instead of through the gradient. */
+  decoupled_weight_decay?: boolean;
 }
 const NADAM = signature<{ params: Params } & NAdamOptions>("NAdam", {
   params: required,
@@ -88,6 +91,7 @@ const NADAM = signature<{ params: Params } & NAdamOptions>("NAdam", {
   weight_decay: 0,
   momentum_decay: 4e-3,
   foreach: null,
+  decoupled_weight_decay: false,
 });
 /**
  * Adam with Nesterov momentum.
@@ -105,10 +109,11 @@ export class NAdam extends Optimizer {
     foreach?: boolean | null | NAdamOptions,
   );
   constructor(...args: unknown[]) {
-    const { params, ...defaults } = NADAM(args);
+    const { params, decoupled_weight_decay, ...defaults } = NADAM(args);
     check(defaults);
     checkNonNegative({ "momentum_decay value": defaults.momentum_decay });
-    super(params, defaults);
+    // PyTorch 1.13 does not know the option: state dicts and texts have it only where it is used.
+    super(params, decoupled_weight_decay ? { ...defaults, decoupled_weight_decay } : defaults);
   }
   override get _scalars(): readonly string[] {
     return ["step", "mu_product"];
@@ -137,7 +142,10 @@ export class NAdam extends Optimizer {
         c3: mu(step + 1),
       });
     }
-    const { lr, eps, weight_decay } = group;
+    const { lr, eps } = group;
+    const decoupled = group.decoupled_weight_decay === true && group.weight_decay !== 0;
+    if (decoupled) scaleAll(rows.map((r) => r.param), 1 - lr * group.weight_decay);
+    const weight_decay = decoupled ? 0 : group.weight_decay;
     fusedStep(Algorithm.nadam, { lr, beta1, beta2, eps, weight_decay }, rows);
   }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { float32 } from "../base/dtype.ts";
 import { RuntimeError, ValueError } from "../base/errors.ts";
 import { escape } from "../base/storage.ts";
 import { no_grad } from "../autograd/grad_mode.ts";
@@ -34,6 +35,8 @@ const LBFGS_ARGS = signature<{ params: Params } & LBFGSOptions>("LBFGS", {
 
 const number = (x: unknown): number => x instanceof Tensor ? Number(x.item()) : Number(x);
 const dot = (a: Tensor, b: Tensor): number => Number(a.dot(b).item());
+/** A number as the parameters' dtype holds it: PyTorch keeps step lengths and curvatures in tensors. */
+type Round = (x: number) => number;
 const maxAbs = (x: Tensor): number => Number(x.abs().max().item());
 
 /** The function along a direction: value and gradient at x + t d. */
@@ -48,15 +51,15 @@ interface Point {
 }
 
 /** The minimum of the cubic through two points and their slopes, kept within bounds. */
-function cubicInterpolate(a: Point, b: Point, bounds?: [number, number]): number {
+function cubicInterpolate(r: Round, a: Point, b: Point, bounds?: [number, number]): number {
   const [low, high] = bounds ?? (a.t <= b.t ? [a.t, b.t] : [b.t, a.t]);
-  const d1 = a.gtd + b.gtd - 3 * (a.f - b.f) / (a.t - b.t);
-  const square = d1 ** 2 - a.gtd * b.gtd;
+  const d1 = r(r(a.gtd + b.gtd) - r(3 * (a.f - b.f) / (a.t - b.t)));
+  const square = r(r(d1 ** 2) - r(a.gtd * b.gtd));
   if (!(square >= 0)) return (low + high) / 2;
-  const d2 = Math.sqrt(square);
-  const best = a.t <= b.t
-    ? b.t - (b.t - a.t) * ((b.gtd + d2 - d1) / (b.gtd - a.gtd + 2 * d2))
-    : a.t - (a.t - b.t) * ((a.gtd + d2 - d1) / (a.gtd - b.gtd + 2 * d2));
+  const d2 = r(Math.sqrt(square));
+  const step = (p: Point, q: Point): number =>
+    r(q.t - r((q.t - p.t) * r(r(r(q.gtd + d2) - d1) / r(r(q.gtd - p.gtd) + r(2 * d2)))));
+  const best = a.t <= b.t ? step(a, b) : step(b, a);
   return Math.min(Math.max(best, low), high);
 }
 
@@ -70,6 +73,7 @@ function strongWolfe(
   first: number,
   d: Tensor,
   tolerance_change: number,
+  round: Round,
 ): [point: Point, evaluations: number] {
   const c1 = 1e-4, c2 = 0.9, limit = 25;
   const { f, gtd } = start;
@@ -98,7 +102,7 @@ function strongWolfe(
       break;
     }
     const least = now.t + 0.01 * (now.t - previous.t), most = now.t * 10;
-    const t = cubicInterpolate(previous, now, [least, most]);
+    const t = cubicInterpolate(round, previous, now, [least, most]);
     previous = now;
     now = at(t);
     iteration++;
@@ -112,7 +116,7 @@ function strongWolfe(
   while (!done && iteration < limit) {
     const [a, b] = bracket as [Point, Point];
     if (Math.abs(b.t - a.t) * dNorm < tolerance_change) break;
-    let t = cubicInterpolate(a, b);
+    let t = cubicInterpolate(round, a, b);
     const most = Math.max(a.t, b.t), least = Math.min(a.t, b.t), eps = 0.1 * (most - least);
     // Too close to an end twice, or outside: take a point a little inside.
     if (Math.min(most - t, t - least) < eps) {
@@ -200,6 +204,7 @@ export class LBFGS extends Optimizer {
     let d = state.d as Tensor, t = number(state.t ?? 0), H_diag = number(state.H_diag ?? 1);
     const old_dirs: Tensor[] = state.old_dirs ?? [], old_stps: Tensor[] = state.old_stps ?? [];
     const ro: number[] = (state.ro ?? []).map(number);
+    const round: Round = grad.dtype === float32 ? Math.fround : (x) => x;
     let prev_grad = (state.prev_flat_grad ?? null) as Tensor | null, prev_loss = state.prev_loss as number;
 
     for (let iteration = 1; iteration <= max_iter; iteration++) {
@@ -214,23 +219,23 @@ export class LBFGS extends Optimizer {
           }
           old_dirs.push(y);
           old_stps.push(s);
-          ro.push(1 / ys);
-          H_diag = ys / dot(y, y);
+          ro.push(round(1 / ys));
+          H_diag = round(ys / dot(y, y));
         }
         const q = grad.neg(), al: number[] = [];
         for (let i = old_dirs.length - 1; i >= 0; i--) {
-          al[i] = dot(old_stps[i]!, q) * ro[i]!;
+          al[i] = round(dot(old_stps[i]!, q) * ro[i]!);
           q.add_(old_dirs[i]!, { alpha: -al[i]! });
         }
         d = q.mul(H_diag);
         for (let i = 0; i < old_dirs.length; i++) {
-          d.add_(old_stps[i]!, { alpha: al[i]! - dot(old_dirs[i]!, d) * ro[i]! });
+          d.add_(old_stps[i]!, { alpha: round(al[i]! - round(dot(old_dirs[i]!, d) * ro[i]!)) });
         }
       }
       prev_grad = grad.clone();
       prev_loss = loss;
 
-      t = state.n_iter === 1 ? Math.min(1, 1 / Number(grad.abs().sum().item())) * lr : lr;
+      t = state.n_iter === 1 ? round(Math.min(1, round(1 / Number(grad.abs().sum().item()))) * lr) : lr;
       const gtd = dot(grad, d);
       if (gtd > -tolerance_change) break;
 
@@ -249,6 +254,7 @@ export class LBFGS extends Optimizer {
           t,
           d,
           tolerance_change,
+          round,
         );
         ({ f: loss, g: grad, t } = point);
         used = calls;

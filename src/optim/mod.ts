@@ -37,3 +37,4 @@ export {
   type ParamState,
 } from "./optimizer.ts";
 export { SGD, type SGDOptions } from "./sgd.ts";
+export { SparseAdam, type SparseAdamOptions } from "./sparse_adam.ts";

@@ -60,6 +60,9 @@ function asObject<T>(dict: unknown): T {
   return (dict instanceof Map ? Object.fromEntries(dict) : dict) as T;
 }
 
+/** A hook around `state_dict` and `load_state_dict`. */
+type DictHook = (optimizer: Optimizer, state_dict?: OptimizerStateDict) => OptimizerStateDict | null | void;
+
 /**
  * Base class of all optimizers. A subclass passes its defaults to the constructor and overrides `step`.
  *
@@ -72,6 +75,12 @@ export class Optimizer {
   param_groups: ParamGroup[] = [];
   readonly #preHooks = new Map<number, StepHook>();
   readonly #postHooks = new Map<number, StepHook>();
+  readonly #dictHooks = {
+    before: new Map<number, DictHook>(),
+    after: new Map<number, DictHook>(),
+    beforeLoad: new Map<number, DictHook>(),
+    afterLoad: new Map<number, DictHook>(),
+  };
 
   constructor(params: Params, defaults: Record<string, unknown>) {
     this.defaults = defaults;
@@ -165,8 +174,36 @@ export class Optimizer {
     return RemovableHandle.add(this.#postHooks, hook);
   }
 
+  /** Registers `hook(optimizer)`, called before `state_dict()`. */
+  register_state_dict_pre_hook(hook: (optimizer: this) => void): RemovableHandle {
+    return RemovableHandle.add(this.#dictHooks.before, hook as DictHook);
+  }
+  /** Registers `hook(optimizer, state_dict)`, called after `state_dict()`; what it returns replaces the result. */
+  register_state_dict_post_hook(
+    hook: (optimizer: this, state_dict: OptimizerStateDict) => OptimizerStateDict | null | void,
+  ): RemovableHandle {
+    return RemovableHandle.add(this.#dictHooks.after, hook as DictHook);
+  }
+  /** Registers `hook(optimizer, state_dict)`, called before `load_state_dict`; what it returns is loaded instead. */
+  register_load_state_dict_pre_hook(
+    hook: (optimizer: this, state_dict: OptimizerStateDict) => OptimizerStateDict | null | void,
+  ): RemovableHandle {
+    return RemovableHandle.add(this.#dictHooks.beforeLoad, hook as DictHook);
+  }
+  /** Registers `hook(optimizer)`, called after `load_state_dict`. */
+  register_load_state_dict_post_hook(hook: (optimizer: this) => void): RemovableHandle {
+    return RemovableHandle.add(this.#dictHooks.afterLoad, hook as DictHook);
+  }
+
   /** State and groups with parameters as numbers, in the order in which they were given. */
   state_dict(): OptimizerStateDict {
+    for (const hook of this.#dictHooks.before.values()) hook(this);
+    let dict = this.#stateDict();
+    for (const hook of this.#dictHooks.after.values()) dict = hook(this, dict) ?? dict;
+    return dict;
+  }
+
+  #stateDict(): OptimizerStateDict {
     const numbers = new Map<Tensor, number>();
     const param_groups = this.param_groups.map((g) => {
       for (const p of g.params) if (!numbers.has(p)) numbers.set(p, numbers.size);
@@ -186,7 +223,11 @@ export class Optimizer {
   load_state_dict(
     state_dict: OptimizerStateDict | ReadonlyMap<string, unknown> | Readonly<Record<string, unknown>>,
   ): void {
-    const saved = asObject<{ state: unknown; param_groups: unknown[] }>(state_dict);
+    let source = state_dict;
+    for (const hook of this.#dictHooks.beforeLoad.values()) {
+      source = hook(this, source as OptimizerStateDict) ?? source;
+    }
+    const saved = asObject<{ state: unknown; param_groups: unknown[] }>(source);
     const savedGroups = saved.param_groups.map((g) =>
       deepcopy(asObject<Record<string, unknown> & { params: (number | string | bigint)[] }>(g))
     );
@@ -217,6 +258,7 @@ export class Optimizer {
       }
       return { ...options, params: g.params } as unknown as ParamGroup;
     });
+    for (const hook of this.#dictHooks.afterLoad.values()) hook(this);
   }
 
   /** Names of state entries that PyTorch keeps in 0-dimensional tensors and this keeps as numbers. */

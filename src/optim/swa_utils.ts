@@ -4,7 +4,7 @@
  * @module
  */
 import { int64 } from "../base/dtype.ts";
-import { ValueError } from "../base/errors.ts";
+import { AssertionError, ValueError } from "../base/errors.ts";
 import { external, internal } from "../base/scope.ts";
 import { no_grad } from "../autograd/grad_mode.ts";
 import { BatchNorm } from "../nn/modules/batchnorm.ts";
@@ -20,15 +20,55 @@ import type { Optimizer } from "./optimizer.ts";
 /** The new average of a parameter, from the average so far, the model's value and how many were averaged. */
 export type AverageFunction = (averaged: Tensor, value: Tensor, num_averaged: Tensor) => Tensor;
 
+/** Changes averages in place: all parameters, the model's values, and how many were averaged. */
+export type MultiAverageFunction = (
+  averaged: readonly Tensor[],
+  values: readonly Tensor[],
+  num_averaged: Tensor,
+) => void;
+
+function checkDecay(decay: number): void {
+  if (!(decay >= 0 && decay <= 1)) {
+    throw new ValueError(
+      `Invalid decay value ${pyrepr(decay)} provided. Please provide a value in [0,1] range.`,
+    );
+  }
+}
+
+/** An exponential moving average of all parameters, for `AveragedModel`'s `multi_avg_fn`. */
+export function get_ema_multi_avg_fn(decay = 0.999): MultiAverageFunction {
+  checkDecay(decay);
+  return (averaged, values) => no_grad(() => averaged.forEach((a, i) => void a.lerp_(values[i]!, 1 - decay)));
+}
+
+/** The plain average of all parameters, for `AveragedModel`'s `multi_avg_fn`. */
+export function get_swa_multi_avg_fn(): MultiAverageFunction {
+  return (averaged, values, n) =>
+    no_grad(() => averaged.forEach((a, i) => void a.lerp_(values[i]!, 1 / (Number(n.item()) + 1))));
+}
+
+/** An exponential moving average of one parameter, for `AveragedModel`'s `avg_fn`. */
+export function get_ema_avg_fn(decay = 0.999): AverageFunction {
+  checkDecay(decay);
+  return (averaged, value) => no_grad(() => averaged.mul(decay).add(value.mul(1 - decay)));
+}
+
+/** The plain average of one parameter, for `AveragedModel`'s `avg_fn`. */
+export function get_swa_avg_fn(): AverageFunction {
+  return (averaged, value, n) => no_grad(() => averaged.add(value.sub(averaged).div(Number(n.item()) + 1)));
+}
+
 interface AveragedOptions {
   device?: DeviceLike | null;
   avg_fn?: AverageFunction | null;
+  multi_avg_fn?: MultiAverageFunction | null;
   use_buffers?: boolean;
 }
 const AVERAGED = signature<{ model: Module } & AveragedOptions>("AveragedModel", {
   model: required,
   device: null,
   avg_fn: null,
+  multi_avg_fn: null,
   use_buffers: false,
 });
 
@@ -41,21 +81,29 @@ export class AveragedModel<M extends Module = Module> extends Module {
   module: M;
   n_averaged!: Tensor;
   avg_fn: AverageFunction | null;
+  multi_avg_fn: MultiAverageFunction | null;
   use_buffers: boolean;
 
   constructor(
     model: M,
     device?: DeviceLike | null | AveragedOptions,
     avg_fn?: AverageFunction | null | AveragedOptions,
+    multi_avg_fn?: MultiAverageFunction | null | AveragedOptions,
     use_buffers?: boolean,
   );
   constructor(...args: unknown[]) {
     super();
-    const { model, device, avg_fn, use_buffers } = AVERAGED(args);
+    // In PyTorch 1.13 use_buffers stood in the place of multi_avg_fn.
+    if (typeof args[3] === "boolean") args.splice(3, 0, null);
+    const { model, device, avg_fn, multi_avg_fn, use_buffers } = AVERAGED(args);
+    if (avg_fn !== null && multi_avg_fn !== null) {
+      throw new AssertionError("Only one of avg_fn and multi_avg_fn should be provided");
+    }
     this.module = deepcopy(model) as M;
     if (device !== null) this.module.to(device);
     this.register_buffer("n_averaged", aten.zeros([], { dtype: int64, device }));
     this.avg_fn = avg_fn;
+    this.multi_avg_fn = multi_avg_fn;
     this.use_buffers = use_buffers;
   }
 
@@ -70,13 +118,17 @@ export class AveragedModel<M extends Module = Module> extends Module {
     const values = tensors(model), n = Number(this.n_averaged.item());
     no_grad(() =>
       internal(() => {
-        tensors(this.module).forEach((average, i) => {
-          const value = values[i]!.detach().to(average.device);
-          if (n === 0) average.copy_(value);
-          else if (this.avg_fn !== null) {
-            average.copy_(external(() => this.avg_fn!(average.detach(), value, this.n_averaged)));
-          } else average.add_(value.sub(average).div(n + 1));
-        });
+        const averages = tensors(this.module);
+        if (n > 0 && this.multi_avg_fn !== null) {
+          const now = values.map((v, i) => v.detach().to(averages[i]!.device));
+          external(() => this.multi_avg_fn!(averages.map((a) => a.detach()), now, this.n_averaged));
+        } else {averages.forEach((average, i) => {
+            const value = values[i]!.detach().to(average.device);
+            if (n === 0) average.copy_(value);
+            else if (this.avg_fn !== null) {
+              average.copy_(external(() => this.avg_fn!(average.detach(), value, this.n_averaged)));
+            } else average.add_(value.sub(average).div(n + 1));
+          });}
         this.n_averaged.add_(1);
       })
     );

@@ -6,6 +6,7 @@
  */
 import { backward } from "../autograd/engine.ts";
 import { Function as AutogradFunction } from "../autograd/function.ts";
+import { saved_tensors_hooks } from "../autograd/graph_api.ts";
 import { enable_grad, no_grad } from "../autograd/grad_mode.ts";
 import { RuntimeError, warnOnce } from "../base/errors.ts";
 import { fork_rng, get_rng_state, set_rng_state } from "../random.ts";
@@ -66,6 +67,59 @@ class CheckpointFunction extends AutogradFunction {
 }
 
 /**
+ * Without a function node: what the forward pass saves is dropped at once, and the first backward node that wants its
+ * saved tensors back runs the forward pass again and takes all of them from there. Works for inputs that need no
+ * gradient, for keyword arguments, and for `autograd.grad`.
+ */
+function withoutReentry(run: AnyBody, preserve: boolean, args: readonly unknown[]): unknown {
+  const state = preserve ? get_rng_state() : null;
+  let again: Tensor[] | null = null;
+  let count = 0;
+  const recompute = (): Tensor[] => {
+    const found: Tensor[] = [];
+    const body = (): unknown =>
+      enable_grad(() => {
+        if (state !== null) set_rng_state(state);
+        return saved_tensors_hooks(
+          (t: Tensor) => {
+            found.push(t.detach());
+            return found.length - 1;
+          },
+          () => {
+            throw new RuntimeError("Calling backward() inside of the checkpointed function is not supported");
+          },
+          () => run(...args),
+        );
+      });
+    if (state === null) body();
+    else fork_rng(body);
+    if (found.length < count) {
+      throw new RuntimeError(
+        "torch.utils.checkpoint: A different number of tensors was saved during the original forward and recomputation.\n" +
+          `Number of tensors saved during forward: ${count}\nNumber of tensors saved during recomputation: ${found.length}.`,
+      );
+    }
+    return found;
+  };
+  const taken = new Set<number>();
+  return saved_tensors_hooks(
+    () => count++,
+    (nr: number) => {
+      again ??= recompute();
+      const t = again[nr]!;
+      taken.add(nr);
+      // All have been given out: the next backward pass, if any, computes them again.
+      if (taken.size === count) {
+        again = null;
+        taken.clear();
+      }
+      return t;
+    },
+    () => run(...args),
+  );
+}
+
+/**
  * Runs `run(...args)` without keeping its intermediate tensors; they are computed again in the backward pass. Keywords
  * in a trailing object: `preserve_rng_state`, `use_reentrant`.
  */
@@ -77,6 +131,7 @@ export function checkpoint(run: AnyBody, ...args: unknown[]): unknown {
   ) {
     options = args.pop() as CheckpointOptions;
   }
+  if (options.use_reentrant === false) return withoutReentry(run, options.preserve_rng_state ?? true, args);
   if (!args.some((a) => a instanceof Tensor && a.requires_grad)) {
     warnOnce("UserWarning", "None of the inputs have requires_grad=True. Gradients will be None");
   }

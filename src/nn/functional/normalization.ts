@@ -4,8 +4,9 @@
  * @module
  */
 import { internal } from "../../base/scope.ts";
-import { ValueError } from "../../base/errors.ts";
+import { RuntimeError, ValueError } from "../../base/errors.ts";
 import { Size } from "../../base/size.ts";
+import { finfo } from "../../config.ts";
 import * as aten from "../../ops/mod.ts";
 import type { Tensor } from "../../tensor.ts";
 import { required, signature } from "../../utils/signature.ts";
@@ -149,6 +150,48 @@ export function layer_norm(
 export function layer_norm(...args: unknown[]): Tensor {
   const { input, normalized_shape, weight, bias, eps } = LAYER_NORM(args);
   return aten.layer_norm(input, normalized_shape, weight, bias, eps);
+}
+
+interface RMSNorm {
+  weight?: Tensor | null;
+  eps?: number | null;
+}
+const RMS_NORM = signature<{ input: Tensor; normalized_shape: readonly number[] } & RMSNorm>("rms_norm", {
+  input: required,
+  normalized_shape: required,
+  weight: null,
+  eps: null,
+});
+/**
+ * Divides by the root of the mean square over the last dimensions, those of `normalized_shape`; eps null: the machine
+ * epsilon of the dtype.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rms_norm.html
+ */
+export function rms_norm(
+  input: Tensor,
+  normalized_shape: readonly number[],
+  weight?: Tensor | null | RMSNorm,
+  eps?: number | null | RMSNorm,
+): Tensor;
+export function rms_norm(...args: unknown[]): Tensor {
+  const { input, normalized_shape, weight, eps } = RMS_NORM(args);
+  const n = normalized_shape.length, sizes = input.shape;
+  if (String(sizes.slice(sizes.length - n)) !== String(normalized_shape)) {
+    throw new RuntimeError(
+      `Given normalized_shape=[${normalized_shape.join(", ")}], expected input with shape [*, ${
+        normalized_shape.join(", ")
+      }], but got input of size[${sizes.join(", ")}]`,
+    );
+  }
+  const dims = normalized_shape.map((_, i) => i - n);
+  return internal(() => {
+    // Half precision is computed in float32.
+    const x = input.dtype.itemsize < 4 ? input.float() : input;
+    const scale = x.mul(x).mean(dims, true).add(eps ?? finfo(input.dtype).eps).rsqrt();
+    const out = x.mul(scale).to(input.dtype);
+    return weight === null ? out : out.mul(weight);
+  });
 }
 
 const GROUP_NORM = signature<{ input: Tensor; num_groups: number } & LayerNorm>("group_norm", {

@@ -183,3 +183,37 @@ export class BatchNorm3d extends BatchNorm {
     checkRank(input, 5);
   }
 }
+
+/**
+ * Batch normalization of (N, C, ...) over the processes of a group. There is one process here, so it is batch
+ * normalization for any number of dimensions; models and checkpoints that use it work.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.SyncBatchNorm.html
+ */
+export class SyncBatchNorm extends BatchNorm {
+  override _check_input_dim(input: Tensor): void {
+    if (input.dim() < 2) throw new ValueError(`expected at least 2D input (got ${input.dim()}D input)`);
+  }
+
+  /** Replaces every batch normalization inside `module` (or itself) by a SyncBatchNorm with its parameters. */
+  static convert_sync_batchnorm(module: Module, _process_group: unknown = null): Module {
+    let converted = module;
+    if (module instanceof BatchNorm && !(module instanceof SyncBatchNorm)) {
+      const { num_features, eps, momentum, affine, track_running_stats } = module;
+      const sync = new SyncBatchNorm({ num_features, eps, momentum, affine, track_running_stats });
+      if (affine) {
+        sync.weight = module.weight;
+        sync.bias = module.bias;
+      }
+      sync.running_mean = module.running_mean;
+      sync.running_var = module.running_var;
+      sync.num_batches_tracked = module.num_batches_tracked;
+      sync.training = module.training;
+      converted = sync;
+    }
+    for (const [name, child] of module.named_children()) {
+      converted.add_module(name, SyncBatchNorm.convert_sync_batchnorm(child));
+    }
+    return converted;
+  }
+}

@@ -6,7 +6,7 @@
 export * from "./activation.ts";
 export { type AdaptiveLogSoftmaxOptions, AdaptiveLogSoftmaxWithLoss, type ASMoutput } from "./adaptive.ts";
 export { MultiheadAttention, type MultiheadAttentionOptions } from "./attention.ts";
-export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type NormOptions } from "./batchnorm.ts";
+export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type NormOptions, SyncBatchNorm } from "./batchnorm.ts";
 export * from "./container.ts";
 export {
   Conv1d,
@@ -32,9 +32,12 @@ export * from "./loss.ts";
 export * from "./margin_loss.ts";
 export { type DeviceLike, type FactoryOptions, Module } from "./module.ts";
 export {
+  type ForwardHookOptions,
+  register_module_backward_hook,
   register_module_forward_hook,
   register_module_forward_pre_hook,
   register_module_full_backward_hook,
+  register_module_full_backward_pre_hook,
 } from "./hooks.ts";
 export * from "./normalization.ts";
 export * from "./padding.ts";

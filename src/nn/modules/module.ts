@@ -19,15 +19,19 @@ import { deepcopy, type Memo } from "../../utils/copy.ts";
 import { Registry } from "./registry.ts";
 import { BackwardHooks } from "./backward_hook.ts";
 import {
+  addForwardHook,
   type BackwardHook,
   type BackwardPreHook,
   type ForwardHook,
+  type ForwardHookOptions,
   type ForwardPreHook,
   globalHooks,
+  hookOptions,
   type LoadStateDictPostHook,
   type LoadStateDictPreHook,
   ModuleHooks,
   type StateDictHook,
+  type StateDictPreHook,
 } from "./hooks.ts";
 import {
   type IncompatibleKeys,
@@ -116,21 +120,61 @@ export class Module extends Registry {
     const own = this.#hooks;
     let input = given;
     for (const hook of [...globalHooks.forwardPre.values(), ...(own?.forwardPre.values() ?? [])]) {
+      if (hookOptions(hook).with_kwargs) {
+        const [args, kwargs] = splitKeywords(input);
+        const replaced = (hook as unknown as KeywordHook)(this, args, kwargs);
+        if (replaced === undefined || replaced === null) continue;
+        if (!Array.isArray(replaced) || replaced.length !== 2) {
+          throw new RuntimeError(
+            `forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got ${
+              String(replaced)
+            }.`,
+          );
+        }
+        const [newArgs, newKwargs] = replaced as [unknown[], Record<string, unknown>];
+        input = Object.keys(newKwargs).length > 0 ? [...newArgs, newKwargs] : newArgs;
+        continue;
+      }
       const replaced = hook(this, input);
       if (replaced !== undefined && replaced !== null) {
         input = Array.isArray(replaced) ? replaced : [replaced];
       }
     }
     const backward = [...globalHooks.backward.values(), ...(own?.backward.values() ?? [])];
-    const backwardPre = [...(own?.backwardPre.values() ?? [])];
+    const backwardPre = [...globalHooks.backwardPre.values(), ...(own?.backwardPre.values() ?? [])];
     const capture = backward.length + backwardPre.length > 0
       ? new BackwardHooks(this, backward, backwardPre)
       : null;
     if (capture) input = capture.wrapInput(input);
-    let result: unknown = this.forward(...input);
-    for (const hook of [...globalHooks.forward.values(), ...(own?.forward.values() ?? [])]) {
-      const replaced = hook(this, input, result);
-      if (replaced !== undefined && replaced !== null) result = replaced;
+    const hooks = [...globalHooks.forward.values(), ...(own?.forward.values() ?? [])];
+    const run = (hook: ForwardHook, output: unknown): unknown =>
+      hookOptions(hook).with_kwargs
+        ? (hook as unknown as KeywordHook)(this, ...splitKeywords(input), output)
+        : hook(this, input, output);
+    let result: unknown;
+    const done = new Set<ForwardHook>();
+    try {
+      result = this.forward(...input);
+      for (const hook of hooks) {
+        done.add(hook);
+        const replaced = run(hook, result);
+        if (replaced !== undefined && replaced !== null) result = replaced;
+      }
+    } catch (e) {
+      // Hooks that always run do so before the error goes on; what they return or throw does not matter then.
+      for (const hook of hooks) {
+        if (!hookOptions(hook).always_call || done.has(hook)) continue;
+        try {
+          run(hook, result);
+        } catch (second) {
+          warnOnce(
+            "UserWarning",
+            "module forward hook with ``always_call=True`` raised an exception that was silenced as another error was " +
+              `raised in forward: ${String(second)}`,
+          );
+        }
+      }
+      throw e;
     }
     return capture ? capture.wrapOutput(result) : result;
   }
@@ -140,13 +184,16 @@ export class Module extends Registry {
   }
 
   /** Registers `hook(module, input)`, called before `forward`; what it returns replaces the input. */
-  register_forward_pre_hook(hook: ForwardPreHook<this>): RemovableHandle {
-    return RemovableHandle.add(this.#hooked().forwardPre, hook as ForwardPreHook);
+  register_forward_pre_hook(
+    hook: ForwardPreHook<this>,
+    options: Omit<ForwardHookOptions, "always_call"> = {},
+  ): RemovableHandle {
+    return addForwardHook(this.#hooked().forwardPre, hook as ForwardPreHook, options);
   }
 
   /** Registers `hook(module, input, output)`, called after `forward`; what it returns replaces the output. */
-  register_forward_hook(hook: ForwardHook<this>): RemovableHandle {
-    return RemovableHandle.add(this.#hooked().forward, hook as ForwardHook);
+  register_forward_hook(hook: ForwardHook<this>, options: ForwardHookOptions = {}): RemovableHandle {
+    return addForwardHook(this.#hooked().forward, hook as ForwardHook, options);
   }
 
   /**
@@ -155,6 +202,11 @@ export class Module extends Registry {
    */
   register_full_backward_hook(hook: BackwardHook<this>): RemovableHandle {
     return RemovableHandle.add(this.#hooked().backward, hook as BackwardHook);
+  }
+
+  /** Deprecated: `register_full_backward_hook`, which sees the gradients of all inputs. */
+  register_backward_hook(hook: BackwardHook<this>): RemovableHandle {
+    return this.register_full_backward_hook(hook);
   }
 
   /** Registers `hook(module, grad_output)`, called before the module's backward; its result replaces `grad_output`. */
@@ -328,6 +380,7 @@ export class Module extends Registry {
   state_dict(destination?: Map<string, unknown> | null, prefix?: string, keep_vars?: boolean): StateDict;
   state_dict(...args: unknown[]): StateDict {
     const { destination, prefix, keep_vars } = STATE_DICT(args);
+    for (const hook of this.#hooks?.stateDictPre.values() ?? []) hook(this, prefix, keep_vars);
     let dict = (destination ?? new StateDict()) as StateDict;
     const metadata: LocalMetadata = { version: this._version };
     dict._metadata?.set(prefix.slice(0, -1), metadata);
@@ -346,6 +399,26 @@ export class Module extends Registry {
     hook: StateDictHook<this>,
   ): RemovableHandle {
     return RemovableHandle.add(this.#hooked().stateDict, hook as StateDictHook);
+  }
+
+  /** Registers `hook(module, state_dict, prefix, local_metadata)`, called after `state_dict()` is made. */
+  register_state_dict_post_hook(hook: StateDictHook<this>): RemovableHandle {
+    return this._register_state_dict_hook(hook);
+  }
+
+  /** Registers `hook(module, prefix, keep_vars)`, called before `state_dict()` is made. */
+  register_state_dict_pre_hook(hook: StateDictPreHook<this>): RemovableHandle {
+    return RemovableHandle.add(this.#hooked().stateDictPre, hook as StateDictPreHook);
+  }
+
+  /**
+   * Registers `hook(module, state_dict, prefix, metadata, strict, missing_keys, unexpected_keys, error_msgs)`, which may
+   * change a state_dict before `load_state_dict` reads it.
+   */
+  register_load_state_dict_pre_hook(
+    hook: (module: this, ...args: Parameters<LoadStateDictPreHook>) => void,
+  ): RemovableHandle {
+    return this._register_load_state_dict_pre_hook((...args) => hook(this, ...args));
   }
 
   /** Registers a hook that may change a state_dict before `load_state_dict` reads it. */
@@ -433,6 +506,20 @@ export class Module extends Registry {
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
+}
+
+/** A hook that gets the keywords of the call. */
+type KeywordHook = (
+  module: Module,
+  args: unknown[],
+  kwargs: Record<string, unknown>,
+  output?: unknown,
+) => unknown;
+
+/** The positional arguments and the keywords of a call. */
+function splitKeywords(input: unknown[]): [unknown[], Record<string, unknown>] {
+  const last = input[input.length - 1];
+  return isKeywords(last) ? [input.slice(0, -1), last] : [input, {}];
 }
 
 function isConvertible(t: Tensor): boolean {

@@ -9,7 +9,7 @@ import * as aten from "../../ops/mod.ts";
 import type { Tensor } from "../../tensor.ts";
 import { floatRepr, pyrepr, tupleRepr } from "../../utils/pyrepr.ts";
 import { required, signature } from "../../utils/signature.ts";
-import { group_norm, local_response_norm } from "../functional/normalization.ts";
+import { group_norm, local_response_norm, rms_norm } from "../functional/normalization.ts";
 import * as init from "../init.ts";
 import { Parameter } from "../parameter.ts";
 import { type DeviceLike, type FactoryOptions, Module } from "./module.ts";
@@ -191,5 +191,67 @@ export class GroupNorm extends Module {
 
   override extra_repr(): string {
     return `${this.num_groups}, ${this.num_channels}, eps=${pyrepr(this.eps)}, affine=${pyrepr(this.affine)}`;
+  }
+}
+
+/** Arguments of `nn.RMSNorm`. */
+export interface RMSNormOptions extends FactoryOptions {
+  normalized_shape: number | readonly number[];
+  /** null: the machine epsilon of the input's dtype. */
+  eps?: number | null;
+  elementwise_affine?: boolean;
+}
+const RMS_NORM = signature<RMSNormOptions>("RMSNorm", {
+  normalized_shape: required,
+  eps: null,
+  elementwise_affine: true,
+  device: null,
+  dtype: null,
+});
+
+/**
+ * Divides by the root of the mean square over the last dimensions, those of `normalized_shape`; the shape stays.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
+ */
+export class RMSNorm extends Module {
+  normalized_shape: readonly number[];
+  eps: number | null;
+  elementwise_affine: boolean;
+  weight!: Parameter | null;
+
+  constructor(options: RMSNormOptions);
+  constructor(
+    normalized_shape: number | readonly number[],
+    eps?: number | null | Partial<RMSNormOptions>,
+    elementwise_affine?: boolean | Partial<RMSNormOptions>,
+    device?: DeviceLike | null | Partial<RMSNormOptions>,
+    dtype?: DType | null,
+  );
+  constructor(...args: unknown[]) {
+    super();
+    const { normalized_shape, eps, elementwise_affine, device, dtype } = RMS_NORM(args);
+    this.normalized_shape = typeof normalized_shape === "number" ? [normalized_shape] : [...normalized_shape];
+    this.eps = eps;
+    this.elementwise_affine = elementwise_affine;
+    this.register_parameter(
+      "weight",
+      elementwise_affine ? new Parameter(aten.empty([...this.normalized_shape], { device, dtype })) : null,
+    );
+    this.reset_parameters();
+  }
+
+  /** Weight 1. */
+  reset_parameters(): void {
+    if (this.weight !== null) init.ones_(this.weight);
+  }
+
+  override forward(input: Tensor): Tensor {
+    return rms_norm(input, this.normalized_shape, this.weight, this.eps);
+  }
+
+  override extra_repr(): string {
+    return `${tupleRepr(this.normalized_shape)}, eps=${pyrepr(this.eps)}, ` +
+      `elementwise_affine=${pyrepr(this.elementwise_affine)}`;
   }
 }

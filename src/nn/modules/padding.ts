@@ -153,3 +153,45 @@ export class ReplicationPad3d extends ReplicationPadNd {
     super(6, args);
   }
 }
+
+abstract class CircularPadNd extends PadNd {
+  constructor(n: number, args: unknown[]) {
+    super(n, PADDING(args).padding);
+  }
+  override forward(input: Tensor): Tensor {
+    return aten.pad(input, this.padding, "circular");
+  }
+}
+/**
+ * Pads the last dimension of (N, C, W) with what stands at its other end.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.CircularPad1d.html
+ */
+export class CircularPad1d extends CircularPadNd {
+  constructor(padding: IntOrTuple | PaddingOptions);
+  constructor(...args: unknown[]) {
+    super(2, args);
+  }
+}
+/**
+ * Pads the last two dimensions of (N, C, H, W) with what stands at their other ends.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.CircularPad2d.html
+ */
+export class CircularPad2d extends CircularPadNd {
+  constructor(padding: IntOrTuple | PaddingOptions);
+  constructor(...args: unknown[]) {
+    super(4, args);
+  }
+}
+/**
+ * Pads the last three dimensions of (N, C, D, H, W) with what stands at their other ends.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.CircularPad3d.html
+ */
+export class CircularPad3d extends CircularPadNd {
+  constructor(padding: IntOrTuple | PaddingOptions);
+  constructor(...args: unknown[]) {
+    super(6, args);
+  }
+}

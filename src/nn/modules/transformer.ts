@@ -300,12 +300,14 @@ export class TransformerEncoder extends Module {
     let x = src;
     for (const layer of this.layers) x = layer(x, { src_mask: mask, src_key_padding_mask }) as Tensor;
     if (src_key_padding_mask !== null && mask === null && this.#dropsPadding(src, src_key_padding_mask)) {
-      x = x.masked_fill(src_key_padding_mask.to(bool).unsqueeze(-1), 0);
+      const padding = src_key_padding_mask.to(bool);
+      const longest = Number(padding.logical_not().sum(1).max().item());
+      x = x.masked_fill(padding.unsqueeze(-1), 0).narrow(1, 0, longest);
     }
     return this.norm === null ? x : this.norm(x) as Tensor;
   }
 
-  /** Does PyTorch leave out the padding here, as nested tensors? The output is then zero where the padding was. */
+  /** Does PyTorch leave out the padding here, as nested tensors? The output is then as long as the longest sequence, and zero where padding was. */
   #dropsPadding(src: Tensor, padding: Tensor): boolean {
     const layer = this.layers.at(0);
     return this.enable_nested_tensor && layer instanceof TransformerEncoderLayer && !layer.norm_first &&

@@ -51,18 +51,56 @@ export function clip_grad_norm_(...args: unknown[]): Tensor {
   return no_grad(() =>
     internal(() => {
       const total = totalNorm(grads, order);
-      if (error_if_nonfinite && !Number.isFinite(Number(total.item()))) {
-        throw new RuntimeError(
-          `The total norm of order ${
-            floatRepr(order)
-          } for gradients from \`parameters\` is non-finite, so it ` +
-            "cannot be clipped. To disable this error and scale the gradients by the non-finite norm anyway, set " +
-            "`error_if_nonfinite=False`",
-        );
-      }
-      scale(grads, total.add(1e-6).reciprocal().mul(Number(max_norm)).clamp_max(1));
+      if (error_if_nonfinite) checkFinite(total, order);
+      scale(grads, coefficient(total, max_norm));
       return total;
     })
+  );
+}
+
+/**
+ * The norm of all tensors together, as of one long vector: what `clip_grad_norm_` measures.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html
+ */
+export function get_total_norm(
+  tensors: Parameters,
+  norm_type: number = 2,
+  error_if_nonfinite = false,
+): Tensor {
+  const list = tensors instanceof Tensor ? [tensors] : [...tensors];
+  if (list.length === 0) return aten.tensor(0);
+  return no_grad(() =>
+    internal(() => {
+      const total = totalNorm(list, Number(norm_type));
+      if (error_if_nonfinite) checkFinite(total, Number(norm_type));
+      return total;
+    })
+  );
+}
+
+/**
+ * Scales the gradients of `parameters` as if their norm were `total_norm`, so that it is at most `max_norm`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grads_with_norm_.html
+ */
+export function clip_grads_with_norm_(parameters: Parameters, max_norm: number, total_norm: Tensor): void {
+  const grads = gradients(parameters);
+  if (grads.length === 0) return;
+  no_grad(() => internal(() => scale(grads, coefficient(total_norm, max_norm))));
+}
+
+/** How much to scale by. */
+function coefficient(total: Tensor, maxNorm: number): Tensor {
+  return total.add(1e-6).reciprocal().mul(Number(maxNorm)).clamp_max(1);
+}
+
+function checkFinite(total: Tensor, order: number): void {
+  if (Number.isFinite(Number(total.item()))) return;
+  throw new RuntimeError(
+    `The total norm of order ${floatRepr(order)} for gradients from \`parameters\` is non-finite, so it ` +
+      "cannot be clipped. To disable this error and scale the gradients by the non-finite norm anyway, set " +
+      "`error_if_nonfinite=False`",
   );
 }
 

@@ -15,6 +15,7 @@ import { Module } from "../modules/module.ts";
 import { register_parametrization } from "./parametrize.ts";
 import { divideBySigma, outputDim, powerIterate } from "./spectral_norm.ts";
 import { asMatrix, tensorOf } from "./tensors.ts";
+import { normExcept } from "./weight_norm.ts";
 
 const MAPS = ["matrix_exp", "cayley", "householder"] as const;
 type OrthogonalMap = (typeof MAPS)[number];
@@ -245,4 +246,40 @@ export function spectral_norm(...args: unknown[]): Module {
   const weight = weightOf(module, name);
   const parametrization = new _SpectralNorm(weight, n_power_iterations, dim ?? outputDim(module), eps);
   return register_parametrization(module, name, parametrization);
+}
+
+/** The direction and the norm of a weight, and back. */
+class _WeightNorm extends Module {
+  dim: number;
+  constructor(dim: number | null) {
+    super();
+    this.dim = dim ?? -1;
+  }
+  override forward(weight_g: Tensor, weight_v: Tensor): Tensor {
+    return weight_v.mul(weight_g.div(normExcept(weight_v, this.dim)));
+  }
+  right_inverse(weight: Tensor): Tensor[] {
+    return [normExcept(weight, this.dim), weight];
+  }
+}
+
+const WEIGHT_NORM = signature<{ module: Module; name?: string; dim?: number | null }>("weight_norm", {
+  module: required,
+  name: "weight",
+  dim: 0,
+});
+/**
+ * Replaces a parameter by its norm (`original0`) and its direction (`original1`); dim null: one norm for the whole.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.weight_norm.html
+ */
+export function weight_norm<M extends Module>(
+  module: M,
+  name?: string | { name?: string; dim?: number | null },
+  dim?: number | null | { dim?: number | null },
+): M;
+export function weight_norm(...args: unknown[]): Module {
+  const { module, name, dim } = WEIGHT_NORM(args);
+  register_parametrization(module, name, new _WeightNorm(dim), { unsafe: true });
+  return module;
 }

@@ -14,7 +14,7 @@ import { is_lazy, Parameter } from "../parameter.ts";
 import { removeTensor, setTensor, tensorOf } from "./tensors.ts";
 
 /** The norm of every slice of `v` along `dim`, shaped to broadcast; -1: of the whole. */
-function normExcept(v: Tensor, dim: number): Tensor {
+export function normExcept(v: Tensor, dim: number): Tensor {
   if (dim === -1) return v.norm();
   return v.norm(2, v.shape.map((_, d) => d).filter((d) => d !== dim), true);
 }
