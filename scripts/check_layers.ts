@@ -61,7 +61,7 @@ export const PARTS: readonly Part[] = [
   { layer: 11, name: "serialization", paths: ["src/serialization/", "src/serialization.ts"] },
   { layer: 12, name: "vision", paths: ["src/vision/"] },
   { layer: 13, name: "training", paths: ["src/training/"] },
-  { layer: 14, name: "entries", paths: ["src/torch.ts", "src/mod.ts", "src/edge.ts"] },
+  { layer: 14, name: "entries", paths: ["src/torch.ts", "src/mod.ts", "src/edge.ts", "src/worker.ts"] },
 ];
 
 export interface Import {

@@ -3,6 +3,11 @@
  *
  * @module
  */
+import * as nn from "./nn/mod.ts";
+import * as utils from "./utils/mod.ts";
+import { exportsOfLibrary } from "./utils/data/transfer.ts";
+import * as vision from "./vision/mod.ts";
+
 export * from "./_gen/functions.ts";
 export * from "./ops/from_data_api.ts";
 export * from "./ops/shape_api.ts";
@@ -120,3 +125,5 @@ export {
   show_config,
   version,
 } from "./config.ts";
+
+exportsOfLibrary({ nn: { functional: nn.functional }, utils, vision }); // what datasets for worker threads are made of

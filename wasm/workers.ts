@@ -17,6 +17,18 @@ export interface WorkerStart {
 /** A started worker. */
 export interface WorkerHandle {
   terminate(): void;
+  /** Whether it has come to an end, where the runtime tells before the program's event loop turns (Node does). */
+  stopped(): boolean;
+}
+
+/** A worker's program as text, in the form that each kind of worker takes. */
+export interface WorkerProgram {
+  /** A CommonJS script; what it was started with is `require("node:worker_threads").workerData`. */
+  readonly node: string;
+  /** A module; what it was started with comes as the first message. */
+  readonly web: string;
+  /** Does it import modules of the program, and so need what Node was told about loading them? */
+  readonly imports?: boolean;
 }
 
 // Runs in the worker, as text: it can use nothing from this module.
@@ -48,17 +60,19 @@ const RUN = `function run({ module, memory, stackTop, tls, failure, failureBytes
   }
 }
 `;
-const RUN_IN_NODE = `${RUN}run(require("node:worker_threads").workerData);`;
-const RUN_IN_WEB = `${RUN}onmessage = ({ data }) => run(data);`;
+const POOL_WORKER: WorkerProgram = {
+  node: `${RUN}run(require("node:worker_threads").workerData);`,
+  web: `${RUN}onmessage = ({ data }) => run(data);`,
+};
 
 /**
  * The address of the web worker's program. Deno asks no permission for a data: URL; in a browser a worker from one has
  * an origin of its own, which may not share memory, so there it is a blob.
  */
-function webWorkerUrl(): string {
+function webWorkerUrl(code: string): string {
   return isDeno
-    ? `data:text/javascript,${encodeURIComponent(RUN_IN_WEB)}`
-    : URL.createObjectURL(new Blob([RUN_IN_WEB], { type: "text/javascript" }));
+    ? `data:text/javascript,${encodeURIComponent(code)}`
+    : URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
 }
 
 interface NodeWorker {
@@ -73,22 +87,49 @@ interface NodeWorkerThreads {
 
 interface WebWorker {
   onerror: ((event: { message?: string; preventDefault?(): void }) => void) | null;
-  postMessage(message: unknown): void;
+  postMessage(message: unknown, transfer: unknown[]): void;
   terminate(): void;
 }
 
 const WebWorkerClass = (globalThis as { Worker?: new (url: string, options: object) => WebWorker }).Worker;
 
+/**
+ * Node reports the end of a worker by an event, which a program that never lets its event loop turn does not hear. Its
+ * handle of the thread knows at once: the idle time of the event loop is -1 where there is none. That is no documented
+ * interface; where it is not as expected, a worker counts as running.
+ */
+function nodeWorkerStopped(worker: NodeWorker): () => boolean {
+  const symbol = Object.getOwnPropertySymbols(worker).find(({ description }) => description === "kHandle");
+  const handle = symbol === undefined
+    ? undefined
+    : (worker as unknown as Record<symbol, { loopIdleTime?(): number } | null>)[symbol];
+  const idle = (): number => handle?.loopIdleTime?.() ?? 0;
+  let running = false;
+  return () => {
+    const has = idle() >= 0;
+    running ||= has; // before it has begun there is no loop either
+    return running && !has;
+  };
+}
+
 function startNodeWorker(
   { Worker }: NodeWorkerThreads,
-  start: WorkerStart,
+  program: WorkerProgram,
+  start: unknown,
+  transfer: unknown[],
   onError: (message: string) => void,
 ): WorkerHandle {
-  // No execArgv: loaders and inspectors of the main thread have no business in a pool thread.
-  const worker = new Worker(RUN_IN_NODE, { eval: true, workerData: start, execArgv: [], name: "tstorch" });
+  // Loaders and inspectors of the main thread have no business in a thread that imports nothing.
+  const worker = new Worker(program.node, {
+    eval: true,
+    workerData: start,
+    transferList: transfer,
+    name: "tstorch",
+    ...(program.imports === true ? {} : { execArgv: [] }),
+  });
   worker.on("error", (error) => onError(String(error)));
   worker.unref();
-  return { terminate: () => void worker.terminate() };
+  return { terminate: () => void worker.terminate(), stopped: nodeWorkerStopped(worker) };
 }
 
 /**
@@ -109,31 +150,45 @@ function denoUnref(): ((worker: WebWorker) => void) | undefined {
 }
 
 function startWebWorker(
-  start: WorkerStart,
+  program: WorkerProgram,
+  start: unknown,
+  transfer: unknown[],
   onError: (message: string) => void,
   unref?: (worker: WebWorker) => void,
 ): WorkerHandle {
   if (WebWorkerClass === undefined) throw new Error("this runtime has no Worker");
-  const worker = new WebWorkerClass(webWorkerUrl(), { type: "module", name: "tstorch" });
+  const worker = new WebWorkerClass(webWorkerUrl(program.web), { type: "module", name: "tstorch" });
   worker.onerror = (event) => {
     event.preventDefault?.();
     onError(event.message ?? "the worker failed");
   };
   unref?.(worker);
-  worker.postMessage(start);
-  return { terminate: () => worker.terminate() };
+  worker.postMessage(start, transfer);
+  return { terminate: () => worker.terminate(), stopped: () => false };
 }
 
 /**
- * Starts one worker. Throws where the runtime has no workers or refuses one; `onError` hears of one that fails later.
- * Outside browsers none of it needs the program's event loop to turn. It blocks the caller for some 5 (Node) to 15 ms
- * (Deno); workers that start workers would not help, which takes Deno a second each.
+ * Starts one worker of the pool. Throws where the runtime has no workers or refuses one; `onError` hears of one that
+ * fails later. Outside browsers none of it needs the program's event loop to turn. It blocks the caller for some 5
+ * (Node) to 15 ms (Deno); workers that start workers would not help, which takes Deno a second each.
  */
 export function startWorker(start: WorkerStart, onError: (message: string) => void): WorkerHandle {
+  return startThread(POOL_WORKER, start, [], onError);
+}
+
+/** The same for any program; `transfer` lists the ports in `start`. */
+export function startThread(
+  program: WorkerProgram,
+  start: unknown,
+  transfer: unknown[],
+  onError: (message: string) => void,
+): WorkerHandle {
   if (isDeno) {
     const unref = denoUnref();
-    if (unref !== undefined) return startWebWorker(start, onError, unref);
+    if (unref !== undefined) return startWebWorker(program, start, transfer, onError, unref);
   }
   const node = builtinModule<NodeWorkerThreads>("worker_threads");
-  return node !== undefined ? startNodeWorker(node, start, onError) : startWebWorker(start, onError);
+  return node !== undefined
+    ? startNodeWorker(node, program, start, transfer, onError)
+    : startWebWorker(program, start, transfer, onError);
 }

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { list, release, type Storage } from "./storage.ts";
+import { list, release, settle, type Storage } from "./storage.ts";
 
 let current: Storage[] | null = null;
 const pool: Storage[][] = [];
@@ -44,6 +44,8 @@ export function endScope(outer: Storage[] | null, result: unknown): void {
   kept.clear();
   mine.length = 0;
   if (pool.length < 64) pool.push(mine);
+  // A program may call nothing but composite operators: then this is the only place where their results are counted.
+  if (outer === null) settle();
 }
 
 const kept = new Set<Storage>();

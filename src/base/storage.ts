@@ -79,8 +79,11 @@ export class Storage {
   }
 }
 
-/** Launch counter: storages used by the launch in preparation carry its number and are never evicted by it. */
-export const clock = { tick: 1 };
+/**
+ * Launch counter: storages used by the launch in preparation carry its number and are never evicted by it. While
+ * `busy`, a launch has begun to collect addresses.
+ */
+export const clock = { tick: 1, busy: false };
 
 /** Counters for `torch.memory_stats()`. */
 export const stats = { evictions: 0, evictedBytes: 0, loads: 0, loadedBytes: 0, finalized: 0, reliefs: 0 };
@@ -108,11 +111,13 @@ export function listedStorages(): readonly Storage[] {
 export function allocate(backend: Backend, nbytes: number): Storage {
   let block = backend.allocator.alloc(nbytes);
   if (block < 0) block = makeRoom(backend, nbytes);
+  // Tensors that are filled without a launch must grow old too.
+  if (!clock.busy) clock.tick++;
   const scope = currentScope();
   const s = new Storage(backend, nbytes, backend.allocator.address(block), block, scope === null);
   if (scope === null) {
     list(s);
-    if (youngBytes > limit) relieve();
+    settle();
   } else scope.push(s);
   return s;
 }
@@ -123,6 +128,11 @@ export function list(s: Storage): void {
   s.listed = true;
   young.push(s);
   youngBytes += s.nbytes + OBJECT_COST;
+}
+
+/** Evicts if the listed bytes have passed the limit. Whoever lists storages calls it when they are all there. */
+export function settle(): void {
+  if (youngBytes > limit) relieve();
 }
 
 function unlist(s: Storage): void {
@@ -173,7 +183,7 @@ export function escape(s: Storage): void {
   if (s.escaped) return;
   s.escaped = true;
   list(s);
-  if (youngBytes > limit) relieve();
+  settle();
 }
 
 function load(s: Storage): number {
@@ -194,7 +204,7 @@ function load(s: Storage): number {
     limit = Math.min(MAX_LIMIT, limit * 1.5);
     loadedSinceRelief = 0;
   }
-  if (youngBytes > limit) relieve();
+  settle();
   return s.ptr;
 }
 

@@ -55,6 +55,7 @@ class Launch {
 
   open(k: Kernel, backend: Backend): this {
     clock.tick++;
+    clock.busy = backend.hasData;
     this.#kernel = k;
     this.#backend = backend;
     this.#words = backend.argWords;
@@ -144,6 +145,7 @@ class Launch {
   }
 
   #finish(status: number): void {
+    clock.busy = false;
     if (status !== 0) throw kernelError(this.#kernel, status, this.#backend);
   }
 }

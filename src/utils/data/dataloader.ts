@@ -3,24 +3,18 @@
  *
  * @module
  */
-import { AssertionError, ValueError } from "../../base/errors.ts";
+import { logicalProcessors } from "../../../wasm/cpu_count.ts";
+import { AssertionError, RuntimeError, ValueError, warnOnce } from "../../base/errors.ts";
 import type { Generator } from "../../base/generator.ts";
 import { pyrepr } from "../pyrepr.ts";
 import { required, signature } from "../signature.ts";
+import type { IterDataPipe } from "./datapipes/datapipe.ts";
+import { apply_shuffle_settings, applyRandomSeed, isIterDataPipe } from "./datapipes/graph.ts";
 import { type Collated, default_collate, default_convert } from "./collate.ts";
-import {
-  isStream,
-  lengthOf,
-  type MapDataset,
-  sampleOf,
-  type SampleSource,
-  type StreamDataset,
-} from "./dataset.ts";
+import { isStream, lengthOf, type MapDataset, type StreamDataset } from "./dataset.ts";
+import { asyncBatches, batches, type CollateFunction, fetchBatch, type Request } from "./fetch.ts";
+import { MultiLoader } from "./multi_loader.ts";
 import { BatchSampler, drawSeed, RandomSampler, SequentialSampler } from "./sampler.ts";
-
-/** Makes a batch of samples. */
-// deno-lint-ignore no-explicit-any
-export type CollateFunction<B> = (samples: any[]) => B | Promise<B>;
 
 /** Options of `DataLoader`. */
 export interface DataLoaderOptions<B = unknown> {
@@ -29,20 +23,21 @@ export interface DataLoaderOptions<B = unknown> {
   shuffle?: boolean | null;
   sampler?: Iterable<number> | null;
   batch_sampler?: Iterable<number[]> | null;
-  /** How many batches `for await` loads at once where samples are promises; they load on this thread. */
+  /** How many worker threads load; 0: the program's own thread does. docs/data_loading.md */
   num_workers?: number;
   collate_fn?: CollateFunction<B> | null;
   /** Accepted: copies to a GPU need no pinned memory here. */
   pin_memory?: boolean;
   drop_last?: boolean;
-  /** Seconds to wait for a batch in `for await`; 0: without limit. */
+  /** Seconds to wait for a batch of a worker (and in `for await` for one that is a promise); 0: without limit. */
   timeout?: number;
-  /** Called with 0, 1, ... before `for await` starts to load with `num_workers`. */
+  /** Called in each worker with its number, after seeding and before loading. */
   worker_init_fn?: ((worker_id: number) => void) | null;
   multiprocessing_context?: unknown;
   generator?: Generator | null;
-  /** Batches in flight per worker. */
+  /** Batches that each worker makes ahead. */
   prefetch_factor?: number;
+  /** Keeps the workers, with their datasets, from one pass to the next. */
   persistent_workers?: boolean;
   pin_memory_device?: string;
 }
@@ -82,9 +77,6 @@ function macrotask(): Promise<void> {
   });
 }
 
-/** What a sampler gives for one batch: numbers of samples; null from an iterable dataset. */
-type Request = number[] | number | null;
-
 /**
  * Batches of a dataset, shuffled where asked for. Iterate it with `for (const [x, y] of loader)`, or with `for await`
  * where samples come as promises or other tasks shall run in between.
@@ -122,7 +114,20 @@ export class DataLoader<T = unknown, B = Collated<T>> implements Iterable<B>, As
     const a = LOADER([[dataset], ...args]); // in an array: a dataset may be a plain object
     const stream = isStream(dataset);
     check(a, stream);
-    this.dataset = dataset;
+    const processors = a.num_workers > 0 ? logicalProcessors() : Infinity;
+    if (a.num_workers > processors) {
+      warnOnce(
+        "UserWarning",
+        `This DataLoader will create ${a.num_workers} worker processes in total. Our suggested max number of worker ` +
+          `in current system is ${processors}, which is smaller than what this DataLoader is going to create. ` +
+          "Please be aware that excessive worker creation might get DataLoader running slow or even freeze, " +
+          "lower the worker number to avoid potential slowness/freeze if necessary.",
+      );
+    }
+    // A pipe shuffles itself, where it is told to.
+    this.dataset = isIterDataPipe(dataset)
+      ? apply_shuffle_settings(dataset, a.shuffle) as unknown as StreamDataset<T>
+      : dataset;
     this.num_workers = a.num_workers;
     this.drop_last = a.drop_last;
     this.generator = a.generator;
@@ -157,8 +162,43 @@ export class DataLoader<T = unknown, B = Collated<T>> implements Iterable<B>, As
     return this.length;
   }
 
-  *[Symbol.iterator](): globalThis.Generator<B> {
-    this.#begin();
+  [Symbol.iterator](): Iterator<B> & Iterable<B> {
+    const pass = this.#begin();
+    return pass === null ? this.#load() : pass.workers.sync(this.#requests(), pass.shared_seed);
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<B> {
+    const pass = this.#begin();
+    return withMacrotasks(
+      pass === null ? this.#loadAsync() : pass.workers.async(this.#requests(), pass.shared_seed),
+    );
+  }
+
+  #persistent: MultiLoader<T, B> | null = null;
+
+  /**
+   * Draws what a new pass draws: a seed for pipes with random parts, and one for workers, whether there are any or not,
+   * unless they are there already. Gives the workers, or null where this thread loads.
+   */
+  #begin(): { workers: MultiLoader<T, B>; shared_seed: bigint | null } | null {
+    const { dataset, generator } = this;
+    const shared_seed = isIterDataPipe(dataset) ? drawSeed(generator) : null;
+    if (shared_seed !== null) applyRandomSeed(dataset as IterDataPipe, shared_seed);
+    if (this.#persistent !== null && !this.#persistent.closed) {
+      return { workers: this.#persistent, shared_seed };
+    }
+    const base_seed = drawSeed(generator);
+    if (this.num_workers === 0) return null;
+    const workers = new MultiLoader<T, B>(this, base_seed, shared_seed);
+    if (this.persistent_workers) this.#persistent = workers;
+    return { workers, shared_seed };
+  }
+
+  #requests(): Iterable<Request> {
+    return this.batch_sampler ?? this.sampler ?? [];
+  }
+
+  *#load(): globalThis.Generator<B> {
     const { dataset } = this;
     if (isStream(dataset)) {
       if (!(Symbol.iterator in dataset)) {
@@ -171,82 +211,46 @@ export class DataLoader<T = unknown, B = Collated<T>> implements Iterable<B>, As
       }
       return;
     }
-    for (const request of this.#requests()) yield synchronous(this.#fetch(request));
+    for (const request of this.#requests()) yield synchronous(fetchBatch(dataset, request, this.collate_fn));
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<B> {
-    this.#begin();
-    let last = performance.now();
-    for await (const batch of this.#loadAhead()) {
-      yield batch;
-      if (performance.now() - last > MACROTASK_EVERY) {
-        await macrotask();
-        last = performance.now();
-      }
-    }
-  }
-
-  /** An iterator over a DataLoader takes a seed from the generator, for workers, whether it has any or not. */
-  #begin(): void {
-    drawSeed(this.generator);
-  }
-
-  #requests(): Iterable<number[] | number> {
-    return this.batch_sampler ?? this.sampler!;
-  }
-
-  /** The batch of these samples; a promise if a sample or the collation is one. */
-  #fetch(request: number[] | number): B | Promise<B> {
-    const dataset = this.dataset as MapDataset<T>;
-    if (typeof request === "number") {
-      const sample = sampleOf(dataset, request);
-      return sample instanceof Promise
-        ? sample.then((s) => this.collate_fn(s as never))
-        : this.collate_fn(sample as never);
-    }
-    if ((this.collate_fn as unknown) === default_collate) {
-      const whole = (dataset as SampleSource<T>).__getitems__?.(request);
-      if (whole !== undefined) return whole as B | Promise<B>;
-    }
-    const samples = request.map((i) => sampleOf(dataset, i));
-    return samples.some((s) => s instanceof Promise)
-      ? Promise.all(samples).then((s) => this.collate_fn(s))
-      : this.collate_fn(samples);
-  }
-
-  /** The batches in order, with up to `num_workers * prefetch_factor` of them loading. */
-  async *#loadAhead(): AsyncGenerator<B> {
-    const { dataset, num_workers } = this;
+  async *#loadAsync(): AsyncGenerator<B> {
+    const { dataset } = this;
     if (isStream(dataset)) {
       for await (const samples of asyncBatches(dataset, this.batch_size, this.drop_last)) {
         yield await this.collate_fn(samples as T[]);
       }
       return;
     }
-    for (let i = 0; i < num_workers; i++) this.worker_init_fn?.(i);
-    const ahead = Math.max(1, num_workers * this.prefetch_factor);
-    const queue: (B | Promise<B>)[] = [];
     for (const request of this.#requests()) {
-      const batch = this.#fetch(request);
-      // A failure is reported when its turn comes.
-      if (batch instanceof Promise) batch.catch(() => {});
-      queue.push(batch);
-      if (queue.length >= ahead) yield await this.#within(queue.shift()!);
+      yield await within(fetchBatch(dataset, request, this.collate_fn), this.timeout);
     }
-    while (queue.length > 0) yield await this.#within(queue.shift()!);
   }
+}
 
-  #within(batch: B | Promise<B>): B | Promise<B> {
-    if (!(batch instanceof Promise) || this.timeout === 0) return batch;
-    let timer: ReturnType<typeof setTimeout>;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new Error(`DataLoader timed out after ${this.timeout} seconds`)),
-        this.timeout * 1000,
-      );
-    });
-    return Promise.race([batch, late]).finally(() => clearTimeout(timer));
+/** The same batches; now and then it lets a macrotask pass. */
+async function* withMacrotasks<B>(loader: AsyncIterable<B>): AsyncGenerator<B> {
+  let last = performance.now();
+  for await (const batch of loader) {
+    yield batch;
+    if (performance.now() - last > MACROTASK_EVERY) {
+      await macrotask();
+      last = performance.now();
+    }
   }
+}
+
+/** A promise's value, if it comes within so many seconds (0: whenever it comes). */
+function within<B>(batch: B | Promise<B>, seconds: number): B | Promise<B> {
+  if (!(batch instanceof Promise) || seconds === 0) return batch;
+  let timer: ReturnType<typeof setTimeout>;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new RuntimeError(`DataLoader timed out after ${seconds} seconds`)),
+      seconds * 1000,
+    );
+  });
+  return Promise.race([batch, late]).finally(() => clearTimeout(timer));
 }
 
 function synchronous<B>(batch: B | Promise<B>): B {
@@ -259,34 +263,8 @@ function synchronous<B>(batch: B | Promise<B>): B {
   return batch;
 }
 
-/** Samples in batches; with size null, each by itself. */
-function* batches<T>(samples: Iterable<T>, size: number | null, drop_last: boolean): Iterable<T[] | T> {
-  if (size === null) yield* samples;
-  else yield* new BatchSampler(samples, size, drop_last);
-}
-
-async function* asyncBatches<T>(
-  samples: StreamDataset<T>,
-  size: number | null,
-  drop_last: boolean,
-): AsyncIterable<T[] | T> {
-  let batch: T[] = [];
-  for await (const s of samples) {
-    if (size === null) {
-      yield s;
-      continue;
-    }
-    batch.push(s);
-    if (batch.length === size) {
-      yield batch;
-      batch = [];
-    }
-  }
-  if (batch.length > 0 && !drop_last) yield batch;
-}
-
 /** Throws PyTorch's errors for options that do not go together. */
-function check(a: Required<DataLoaderOptions>, stream: boolean): void {
+function check(a: Required<DataLoaderOptions> & { dataset: unknown }, stream: boolean): void {
   if (a.num_workers < 0) {
     throw new ValueError(
       "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.",
@@ -305,7 +283,10 @@ function check(a: Required<DataLoaderOptions>, stream: boolean): void {
   }
   if (stream) {
     for (
-      const [name, given] of [["shuffle", a.shuffle || null], ["sampler", a.sampler], [
+      const [name, given] of [["shuffle", isIterDataPipe(a.dataset) ? null : a.shuffle || null], [
+        "sampler",
+        a.sampler,
+      ], [
         "batch_sampler",
         a.batch_sampler,
       ]] as const
@@ -333,9 +314,4 @@ function check(a: Required<DataLoaderOptions>, stream: boolean): void {
       "batch_size=None option disables auto-batching and is mutually exclusive with drop_last",
     );
   }
-}
-
-/** PyTorch's description of the worker that loads; there is none here: null. */
-export function get_worker_info(): null {
-  return null;
 }

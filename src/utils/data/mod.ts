@@ -4,7 +4,10 @@
  * @module
  */
 export { type Collated, default_collate, default_convert } from "./collate.ts";
-export { type CollateFunction, DataLoader, type DataLoaderOptions, get_worker_info } from "./dataloader.ts";
+export { DataLoader, type DataLoaderOptions } from "./dataloader.ts";
+export type { CollateFunction } from "./fetch.ts";
+export { importable } from "./transfer.ts";
+export { get_worker_info, type WorkerInfo } from "./worker_info.ts";
 export {
   ChainDataset,
   ConcatDataset,

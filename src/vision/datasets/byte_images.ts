@@ -64,6 +64,32 @@ export class ByteImageDataset extends VisionDataset<[unknown, unknown]> {
     this.#source = source;
   }
 
+  /** Another thread makes an instance this way, then gives it the state. */
+  static __new__(): object {
+    const nothing = {
+      images: new Uint8Array(0),
+      labels: new Uint8Array(0),
+      width: 1,
+      height: 1,
+      channels: 1,
+    };
+    return Reflect.construct(ByteImageDataset, [null, nothing], this) as object;
+  }
+  /** For worker threads: the pictures in memory that all of them share. */
+  __getstate__(): { own: Record<string, unknown>; source: ByteImages } {
+    const source = this.#current();
+    if (!(source.images.buffer instanceof SharedArrayBuffer)) {
+      const images = new Uint8Array(new SharedArrayBuffer(source.images.length));
+      images.set(source.images);
+      this.#source = { ...source, images };
+    }
+    return { own: Object.fromEntries(Object.entries(this)), source: this.#source };
+  }
+  __setstate__({ own, source }: { own: Record<string, unknown>; source: ByteImages }): void {
+    Object.assign(this, own);
+    this.#source = source;
+  }
+
   /** All pictures: uint8 (count, height, width), with channels last where there are several. */
   get data(): Tensor {
     if (this.#data === null) {

@@ -26,6 +26,11 @@ export interface Transform {
 
 /** Base class of transforms. */
 export class Transform extends Callable {
+  /** A worker thread makes an instance this way, then gives it its properties. */
+  static __new__(): object {
+    return Reflect.construct(Callable, [], this) as object;
+  }
+
   /** Changes a sample. */
   // deno-lint-ignore no-explicit-any -- subclasses say what they take
   forward(sample: any): any {
