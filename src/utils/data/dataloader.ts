@@ -113,7 +113,7 @@ export class DataLoader<T = unknown, B = Collated<T>> implements Iterable<B>, As
   constructor(dataset: MapDataset<T> | StreamDataset<T>, ...args: unknown[]) {
     const a = LOADER([[dataset], ...args]); // in an array: a dataset may be a plain object
     const stream = isStream(dataset);
-    check(a, stream);
+    check(a, dataset);
     const processors = a.num_workers > 0 ? logicalProcessors() : Infinity;
     if (a.num_workers > processors) {
       warnOnce(
@@ -189,6 +189,7 @@ export class DataLoader<T = unknown, B = Collated<T>> implements Iterable<B>, As
     }
     const base_seed = drawSeed(generator);
     if (this.num_workers === 0) return null;
+    if (shared_seed !== null) drawSeed(generator); // PyTorch draws one more here, and does not use it
     const workers = new MultiLoader<T, B>(this, base_seed, shared_seed);
     if (this.persistent_workers) this.#persistent = workers;
     return { workers, shared_seed };
@@ -264,7 +265,7 @@ function synchronous<B>(batch: B | Promise<B>): B {
 }
 
 /** Throws PyTorch's errors for options that do not go together. */
-function check(a: Required<DataLoaderOptions> & { dataset: unknown }, stream: boolean): void {
+function check(a: Required<DataLoaderOptions>, dataset: unknown): void {
   if (a.num_workers < 0) {
     throw new ValueError(
       "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.",
@@ -281,9 +282,9 @@ function check(a: Required<DataLoaderOptions> & { dataset: unknown }, stream: bo
   if (a.persistent_workers && a.num_workers === 0) {
     throw new ValueError("persistent_workers option needs num_workers > 0");
   }
-  if (stream) {
+  if (isStream(dataset)) {
     for (
-      const [name, given] of [["shuffle", isIterDataPipe(a.dataset) ? null : a.shuffle || null], [
+      const [name, given] of [["shuffle", isIterDataPipe(dataset) ? null : a.shuffle || null], [
         "sampler",
         a.sampler,
       ], [

@@ -29,3 +29,6 @@ export {
   WeightedRandomSampler,
 } from "./sampler.ts";
 export { type DistributedOptions, DistributedSampler } from "./distributed.ts";
+export { DataChunk, functional_datapipe, IterDataPipe, MapDataPipe } from "./datapipes/datapipe.ts";
+export * as datapipes from "./datapipes/mod.ts";
+export * as graph_settings from "./datapipes/graph.ts";

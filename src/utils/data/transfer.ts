@@ -71,7 +71,7 @@ function nameLibrary(): void {
   };
   const root = namespace;
   namespace = null;
-  if (root !== null) visit(root, "", 3);
+  if (root !== null) visit(root, "", 4);
 }
 
 function isNamespace(x: unknown): x is Record<string, unknown> {

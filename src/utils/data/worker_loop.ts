@@ -4,7 +4,7 @@
  * @module
  */
 import { manual_seed } from "../../random.ts";
-import { applyRandomSeed, isIterDataPipe } from "./datapipes/graph.ts";
+import { apply_sharding, applyRandomSeed, isIterDataPipe } from "./datapipes/graph.ts";
 import { isStream, type MapDataset, type StreamDataset } from "./dataset.ts";
 import { asyncBatches, fetchBatch, type Request } from "./fetch.ts";
 import { decode, Encoder, importModules } from "./transfer.ts";
@@ -47,6 +47,7 @@ export async function work(start: Start): Promise<void> {
     source = new Source(job, start);
   };
   try {
+    if (isIterDataPipe(job.dataset)) apply_sharding(job.dataset, start.num_workers, id);
     if (job.worker_init_fn !== null) await job.worker_init_fn(id);
     begin(start.shared_seed);
   } catch (error) {

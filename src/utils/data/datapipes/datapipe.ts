@@ -12,6 +12,58 @@ export type PipeFunction = (source: never, ...args: never[]) => unknown;
 const FEEDBACK = "\nFor feedback regarding this single iterator per IterDataPipe constraint, feel free " +
   "to comment on this issue: https://github.com/pytorch/data/issues/45.";
 
+// deno-lint-ignore no-explicit-any -- what flows through a pipe is the program's business
+type Any = any;
+
+/** Options of the functional forms that take a column. */
+interface ColumnOptions {
+  input_col?: number | string | readonly (number | string)[] | null;
+  output_col?: number | string | readonly (number | string)[] | null;
+}
+
+// The functional forms, which datapipes/iter.ts and datapipes/map.ts register.
+export interface IterDataPipe<T> {
+  map<U = Any>(fn: (sample: T, ...columns: Any[]) => U, options?: ColumnOptions): IterDataPipe<U>;
+  map<U = Any>(fn: (...columns: Any[]) => unknown, options: ColumnOptions): IterDataPipe<U>;
+  filter(
+    filter_fn: (...columns: Any[]) => boolean,
+    options?: Pick<ColumnOptions, "input_col">,
+  ): IterDataPipe<T>;
+  collate<U = Any>(collate_fn?: (samples: T) => U): IterDataPipe<U>;
+  shuffle(options?: { buffer_size?: number; unbatch_level?: number }): IterDataPipe<T> & ShuffleControl;
+  batch(batch_size: number, drop_last?: boolean | { drop_last?: boolean }): IterDataPipe<DataChunk<T>>;
+  unbatch<U = Any>(unbatch_level?: number | { unbatch_level?: number }): IterDataPipe<U>;
+  groupby(group_key_fn: (sample: T) => unknown, options?: {
+    buffer_size?: number;
+    group_size?: number | null;
+    guaranteed_group_size?: number | null;
+    drop_remaining?: boolean;
+  }): IterDataPipe<DataChunk<T>>;
+  sharding_filter(): IterDataPipe<T>;
+  concat<U = T>(...datapipes: IterDataPipe<U>[]): IterDataPipe<T | U>;
+  mux<U = T>(...datapipes: IterDataPipe<U>[]): IterDataPipe<T | U>;
+  zip(...datapipes: IterDataPipe[]): IterDataPipe<Any[]>;
+  fork(num_instances: number, buffer_size?: number | { buffer_size?: number }): IterDataPipe<T>[];
+  demux(
+    num_instances: number,
+    classifier_fn: (sample: T) => number | null,
+    drop_none?: boolean | { drop_none?: boolean; buffer_size?: number },
+    buffer_size?: number,
+  ): IterDataPipe<T>[];
+}
+export interface MapDataPipe<T> {
+  map<U = Any>(fn: (sample: T) => U): MapDataPipe<U>;
+  shuffle(options?: { indices?: readonly Any[] | null }): IterDataPipe<T> & ShuffleControl;
+  batch(batch_size: number, drop_last?: boolean | { drop_last?: boolean }): MapDataPipe<DataChunk<T>>;
+  concat<U = T>(...datapipes: MapDataPipe<U>[]): MapDataPipe<T | U>;
+  zip(...datapipes: MapDataPipe[]): MapDataPipe<Any[]>;
+}
+/** What a shuffler can be told. */
+interface ShuffleControl {
+  set_shuffle(shuffle?: boolean): this;
+  set_seed(seed: number | bigint): this;
+}
+
 /**
  * Base class of pipes that give samples one after the other: a subclass overrides `[Symbol.iterator]`, and `reset()` if
  * something has to be put back when a new iteration begins. Only one iterator is valid at a time.

@@ -128,6 +128,21 @@ const CASES: Record<string, () => unknown> = {
     open.next();
     return got.map((batches) => (batches as unknown[][]).map((b) => (Array.isArray(b[0]) ? b[0] : b)));
   },
+  /** Pipes: each worker has a share of one shuffle. */
+  async pipes() {
+    torch.manual_seed(2);
+    const { IterableWrapper } = torch.utils.data.datapipes.iter;
+    const numbers = Array.from({ length: 12 }, (_, i) => i);
+    const pipe = (): torch.utils.data.IterDataPipe =>
+      new IterableWrapper(numbers).shuffle().sharding_filter();
+    const options = { batch_size: 2, num_workers: 2 };
+    const got = [
+      await collect(new DataLoader(pipe(), options)),
+      await collect(new DataLoader(pipe(), options)),
+    ];
+    const staying = new DataLoader(pipe(), { ...options, persistent_workers: true });
+    return [got, [await collect(staying), await collect(staying)]];
+  },
   /** What cannot be sent. */
   refusals() {
     class Local extends torch.utils.data.Dataset<number> {}
