@@ -90,5 +90,6 @@ static inline int64_t tc_dtype_size(int64_t dtype) {
 #include "tc_optim.h"
 #include "tc_linalg.h"
 #include "tc_complex.h"
+#include "tc_recurrent.h"
 
 #endif

@@ -505,6 +505,14 @@ export const lstm_gates: {
   (gates: Tensor, cx: Tensor): [Tensor, Tensor];
 } = fn.lstm_gates as never;
 /**
+ * A direction of an LSTM layer: the input's part of the gates (T, B, 4H), states (B, H) and hidden weight (4H, H) to hidden and cell states (T + 1, B, H), the first state among them, and the activated gates.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.lstm_layer.html
+ */
+export const lstm_layer: {
+  (gates: Tensor, hx: Tensor, cx: Tensor, weight: Tensor, reverse: boolean): [Tensor, Tensor, Tensor];
+} = fn.lstm_layer as never;
+/**
  * 1-D max pooling and where the maxima are.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.max_pool1d_with_indices.html

@@ -177,6 +177,12 @@ function rowMajor(batch: readonly number[], count: number): number[] {
   return strides;
 }
 
+/** c = a b + bias, all matrices of one dtype; `bias` and `c` are contiguous. For kernels; never recorded. */
+export function product(a: Tensor, sa: Strides2, b: Tensor, sb: Strides2, c: Tensor, bias: Tensor): void {
+  const [m, n] = c.sizes as [number, number];
+  launch(a, sa, b, sb, c, [n, 1], { m, n, k: a.sizes[1]!, bias, biasStrides: [n, 1] });
+}
+
 const strides2 = (
   t: Tensor,
 ): Strides2 => [t.strides[t.strides.length - 2]!, t.strides[t.strides.length - 1]!];

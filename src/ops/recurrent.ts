@@ -2,7 +2,7 @@
  * Recurrent networks: cells and whole layers of tanh/relu RNN, LSTM and GRU, over dense or packed sequences.
  *
  * The input product of all time steps is one matrix product; each step adds the recurrent product and the cell's
- * elementwise part, which is one fused node per step with its own backward.
+ * elementwise part, which is one fused node per step with its own backward. A direction of an LSTM layer over dense sequences is one node.
  *
  * @module
  */
@@ -11,6 +11,7 @@ import { shapeText } from "../base/size.ts";
 import { fn } from "../dispatch/functions.ts";
 import { op, type Row, type Table } from "../dispatch/op.ts";
 import type { Tensor } from "../tensor.ts";
+import { lstmLayer, runsAsLayer } from "./lstm_layer.ts";
 
 type Maybe = Tensor | null;
 
@@ -68,6 +69,9 @@ function project(state: Tensor[], w: Weights): Tensor[] {
 
 /** One direction over (T, B, F): the outputs (T, B, H) and the last state. */
 function runDense(x: Tensor, state: Tensor[], w: Weights, step: Step, reverse: boolean): [Tensor, Tensor[]] {
+  if (step === lstmStep && w.projection === null && runsAsLayer(x, state, w.hidden)) {
+    return runLstm(x, state, w, reverse);
+  }
   const gates = affine(x, w.input, w.inputBias).unbind(0);
   const outputs = new Array<Tensor>(gates.length);
   for (let k = 0; k < gates.length; k++) {
@@ -76,6 +80,20 @@ function runDense(x: Tensor, state: Tensor[], w: Weights, step: Step, reverse: b
     outputs[t] = state[0]!;
   }
   return [fn.stack!(outputs, 0) as Tensor, state];
+}
+
+/** The same for an LSTM in one node. */
+function runLstm(x: Tensor, [hx, cx]: Tensor[], w: Weights, reverse: boolean): [Tensor, Tensor[]] {
+  const bias = w.inputBias === null ? null : w.inputBias.add(w.hiddenBias!);
+  const steps = x.sizes[0]!;
+  const [h, c] = fn.lstm_layer!(affine(x, w.input, bias), hx, cx, w.hidden, reverse) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  const last = reverse ? 0 : steps;
+  // A copy: whoever changes the output in place must not change what the node keeps.
+  return [h.narrow(0, reverse ? 0 : 1, steps).clone(), [h.select(0, last), c.select(0, last)]];
 }
 
 /** One direction over packed data: sequences sorted by length, `sizes[t]` of them alive at step t. */
@@ -304,6 +322,7 @@ export const recurrent: Table = {
     },
     doc: "The elementwise part of an LSTM step.",
   })],
+  ...lstmLayer,
   lstm: network("lstm", lstmStep, 2),
   gru: network("gru", gruStep, 1),
   rnn_tanh: network("rnn_tanh", simpleStep("tanh"), 1),
