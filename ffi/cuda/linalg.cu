@@ -68,7 +68,11 @@ template <class R> TC_FN int32_t lu(R *a, int64_t m, int64_t n, int32_t *pivots)
 }
 
 // b = a^-1 b: row by row, each finished row at once subtracted from those that wait for it.
-template <class R> TC_FN void triangular(const R *a, R *b, int64_t n, int64_t k, bool upper, bool unit) {
+// transposed: b = a^-T b. A step reads a row of a^T, which is a column of a.
+template <class R>
+TC_FN void triangular(const R *a, R *b, int64_t n, int64_t k, bool upper, bool unit, bool transposed) {
+  const int64_t rs = transposed ? 1 : n, cs = transposed ? n : 1;
+  if (transposed) upper = !upper;
   for (int64_t s = 0; s < n; s++) {
     const int64_t i = upper ? n - 1 - s : s, first = upper ? 0 : i + 1, rest = n - 1 - s;
     if (!unit) {
@@ -76,17 +80,28 @@ template <class R> TC_FN void triangular(const R *a, R *b, int64_t n, int64_t k,
       __syncthreads();
     }
     each(rest, k, [&](int64_t r, int64_t c) {
-      const R factor = a[(first + r) * n + i];
+      const R factor = a[(first + r) * rs + i * cs];
       if (factor != R(0)) b[(first + r) * k + c] -= factor * b[i * k + c];
     });
     __syncthreads();
   }
 }
 
-template <class R> TC_FN void lu_solve(const R *a, R *b, int64_t n, int64_t k, const int32_t *pivots) {
-  for (int64_t i = 0; i < n; i++) swap_rows(b, k, i, int64_t(pivots[i]) - 1);
-  triangular(a, b, n, k, false, true);
-  triangular(a, b, n, k, true, false);
+// Exchanges rows as pivots say, last to first if `undo`. Pivots that a caller made up must not lead out of the matrix.
+template <class R>
+TC_FN void row_swaps(R *a, int64_t rows, int64_t cols, const int32_t *pivots, int64_t count, bool undo) {
+  for (int64_t s = 0; s < count; s++) {
+    const int64_t i = undo ? count - 1 - s : s, p = int64_t(pivots[i]) - 1;
+    if (p >= 0 && p < rows) swap_rows(a, cols, i, p);
+  }
+}
+
+template <class R>
+TC_FN void lu_solve(const R *a, R *b, int64_t n, int64_t k, const int32_t *pivots, bool transposed) {
+  if (!transposed) row_swaps(b, n, k, pivots, n, false);
+  triangular(a, b, n, k, transposed, !transposed, transposed);
+  triangular(a, b, n, k, !transposed, transposed, transposed);
+  if (transposed) row_swaps(b, n, k, pivots, n, true);
 }
 
 template <class R> TC_FN int32_t cholesky(R *a, int64_t n) {
@@ -155,21 +170,22 @@ template <class R> TC_FN void orgqr(R *a, int64_t m, int64_t n, int64_t k, const
   }
 }
 
-enum Work { LU, LU_SOLVE, CHOLESKY, GEQRF, ORGQR, TRIANGULAR };
+enum Work { LU, LU_SOLVE, ROW_SWAPS, CHOLESKY, GEQRF, ORGQR, TRIANGULAR };
 
 template <class R, int WORK> __global__ void __launch_bounds__(kThreads) linalg_kernel(TC_ARG(tc_linalg_args) a) {
   const int64_t steps = a.m < a.n ? a.m : a.n;
   for (int64_t i = blockIdx.x; i < a.batch; i += gridDim.x) {
     R *const x = TC_PTR(R, a.a) + i * a.m * a.n, *const b = TC_PTR(R, a.b) + i * a.n * a.k;
-    R *const tau = TC_PTR(R, a.tau) + i * (WORK == ORGQR ? a.k : steps);
-    int32_t *const pivots = TC_PTR(int32_t, a.pivots) + i * steps;
+    R *const tau = TC_PTR(R, a.values) + i * (WORK == ORGQR ? a.k : steps);
+    int32_t *const pivots = TC_PTR(int32_t, a.pivots) + i * (WORK == ROW_SWAPS ? a.k : steps);
     int32_t info = 0;
     if constexpr (WORK == LU) info = lu(x, a.m, a.n, pivots);
-    else if constexpr (WORK == LU_SOLVE) lu_solve(x, b, a.n, a.k, pivots);
+    else if constexpr (WORK == LU_SOLVE) lu_solve(x, b, a.n, a.k, pivots, a.transposed);
+    else if constexpr (WORK == ROW_SWAPS) row_swaps(x, a.m, a.n, pivots, a.k, a.transposed);
     else if constexpr (WORK == CHOLESKY) info = cholesky(x, a.n);
     else if constexpr (WORK == GEQRF) geqrf(x, a.m, a.n, tau);
     else if constexpr (WORK == ORGQR) orgqr(x, a.m, a.n, a.k, tau);
-    else triangular(x, b, a.n, a.k, a.upper, a.unit);
+    else triangular(x, b, a.n, a.k, a.upper, a.unit, a.transposed);
     if (a.info && threadIdx.x == 0) TC_PTR(int32_t, a.info)[i] = info;
     __syncthreads();
   }
@@ -190,11 +206,13 @@ template <int WORK> int32_t run(int number, const tc_linalg_args *a) {
 
 using namespace tc;
 
-TC_EXPORT(tc_lu) int32_t tc_lu(const tc_linalg_args *a) { return run<LU>(TC_KERNEL_lu, a); }
-TC_EXPORT(tc_lu_solve) int32_t tc_lu_solve(const tc_linalg_args *a) { return run<LU_SOLVE>(TC_KERNEL_lu_solve, a); }
-TC_EXPORT(tc_cholesky) int32_t tc_cholesky(const tc_linalg_args *a) { return run<CHOLESKY>(TC_KERNEL_cholesky, a); }
-TC_EXPORT(tc_geqrf) int32_t tc_geqrf(const tc_linalg_args *a) { return run<GEQRF>(TC_KERNEL_geqrf, a); }
-TC_EXPORT(tc_orgqr) int32_t tc_orgqr(const tc_linalg_args *a) { return run<ORGQR>(TC_KERNEL_orgqr, a); }
-TC_EXPORT(tc_triangular_solve) int32_t tc_triangular_solve(const tc_linalg_args *a) {
-  return run<TRIANGULAR>(TC_KERNEL_triangular_solve, a);
-}
+#define LINALG(name, WORK)                                                                              \
+  TC_EXPORT(tc_##name) int32_t tc_##name(const tc_linalg_args *a) { return run<WORK>(TC_KERNEL_##name, a); } \
+  TC_EXPORT(tc_##name##_scratch) int64_t tc_##name##_scratch(const tc_linalg_args *) { return 0; }
+LINALG(lu, LU)
+LINALG(lu_solve, LU_SOLVE)
+LINALG(row_swaps, ROW_SWAPS)
+LINALG(cholesky, CHOLESKY)
+LINALG(geqrf, GEQRF)
+LINALG(orgqr, ORGQR)
+LINALG(triangular_solve, TRIANGULAR)

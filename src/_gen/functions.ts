@@ -782,7 +782,7 @@ export const celu: {
   (input: Tensor, alpha?: Scalar, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.celu as never;
 /**
- * The product of several matrices.
+ * The product of several matrices; deprecated, see `linalg.multi_dot`.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.chain_matmul.html
  */
@@ -808,7 +808,7 @@ export const native_channel_shuffle: {
   (input: Tensor, groups: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.native_channel_shuffle as never;
 /**
- * Cholesky factor.
+ * Cholesky factor; deprecated, see `linalg.cholesky`.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.cholesky.html
  */
@@ -1688,6 +1688,15 @@ export const frexp: {
   (input: Tensor): [mantissa: Tensor, exponent: Tensor] & { readonly mantissa: Tensor; readonly exponent: Tensor };
 } = fn.frexp as never;
 /**
+ * The root of the sum of squares.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.frobenius_norm.html
+ */
+export const frobenius_norm: {
+  (input: Tensor, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
+} = fn.frobenius_norm as never;
+/**
  * A tensor filled with one value.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.full.html
@@ -2509,6 +2518,32 @@ export const less: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.less as never;
 /**
+ * LU factors in one matrix, and pivots; deprecated, see `linalg.lu_factor`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.lu.html
+ */
+export const lu: {
+  (A: Tensor, options?: { pivot?: boolean; get_infos?: boolean }): any;
+  (A: Tensor, pivot?: boolean, get_infos?: boolean, options?: { pivot?: boolean; get_infos?: boolean }): any;
+} = fn.lu as never;
+/**
+ * Solves A X = B from A's packed LU factors; deprecated, see `linalg.lu_solve`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.lu_solve.html
+ */
+export const lu_solve: {
+  (input: Tensor, LU_data: Tensor, LU_pivots: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.lu_solve as never;
+/**
+ * P, L and U from the packed factors and pivots of `lu_factor`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.lu_unpack.html
+ */
+export const lu_unpack: {
+  (LU_data: Tensor, LU_pivots: Tensor, options?: { unpack_data?: boolean; unpack_pivots?: boolean }): [P: Tensor, L: Tensor, U: Tensor] & { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor };
+  (LU_data: Tensor, LU_pivots: Tensor, unpack_data?: boolean, unpack_pivots?: boolean, options?: { unpack_data?: boolean; unpack_pivots?: boolean }): [P: Tensor, L: Tensor, U: Tensor] & { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor };
+} = fn.lu_unpack as never;
+/**
  * max(0, -target (input1 - input2) + margin).
  *
  * @see https://pytorch.org/docs/stable/generated/torch.margin_ranking_loss.html
@@ -2962,6 +2997,15 @@ export const normal: {
   (mean: number | PyFloat, std: number | PyFloat, size: readonly number[], options?: { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.normal as never;
 /**
+ * The sum of the singular values.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nuclear_norm.html
+ */
+export const nuclear_norm: {
+  (input: Tensor, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
+} = fn.nuclear_norm as never;
+/**
  * 1 at each class number, 0 elsewhere.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.one_hot.html
@@ -2989,13 +3033,22 @@ export const ones_like: {
   (input: Tensor, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null }): Tensor;
 } = fn.ones_like as never;
 /**
- * The product of Householder reflections.
+ * The first columns of a product of Householder reflections.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.orgqr.html
  */
 export const orgqr: {
   (input: Tensor, input2: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.orgqr as never;
+/**
+ * Multiplies input3 by a product of Householder reflections, or by its transpose.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.ormqr.html
+ */
+export const ormqr: {
+  (input: Tensor, input2: Tensor, input3: Tensor, options?: { left?: boolean; transpose?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, input2: Tensor, input3: Tensor, left?: boolean, transpose?: boolean, options?: { left?: boolean; transpose?: boolean; out?: Tensor | null }): Tensor;
+} = fn.ormqr as never;
 /**
  * Outer product of two vectors.
  *
@@ -3022,6 +3075,15 @@ export const pairwise_distance: {
   (x1: Tensor, x2: Tensor, p?: number | PyFloat, eps?: number | PyFloat, keepdim?: boolean, options?: { p?: number | PyFloat; eps?: number | PyFloat; keepdim?: boolean; out?: Tensor | null }): Tensor;
 } = fn.pairwise_distance as never;
 /**
+ * Principal components of a low-rank matrix.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.pca_lowrank.html
+ */
+export const pca_lowrank: {
+  (A: Tensor, options?: { q?: number | null; center?: boolean; niter?: number }): [Tensor, Tensor, Tensor];
+  (A: Tensor, q?: number | null, center?: boolean, niter?: number, options?: { q?: number | null; center?: boolean; niter?: number }): [Tensor, Tensor, Tensor];
+} = fn.pca_lowrank as never;
+/**
  * Distances between all pairs of rows.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.pdist.html
@@ -3040,6 +3102,15 @@ export const permute: {
   (input: Tensor, ...dims: number[]): Tensor;
   (input: Tensor, ...dims: (number | { out?: Tensor | null })[]): Tensor;
 } = fn.permute as never;
+/**
+ * The pseudo-inverse of Moore and Penrose.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.pinverse.html
+ */
+export const pinverse: {
+  (input: Tensor, options?: { rcond?: number | PyFloat; out?: Tensor | null }): Tensor;
+  (input: Tensor, rcond?: number | PyFloat, options?: { rcond?: number | PyFloat; out?: Tensor | null }): Tensor;
+} = fn.pinverse as never;
 /**
  * Channels into pixels.
  *
@@ -3146,7 +3217,7 @@ export const put: {
   (input: Tensor, index: Tensor, source: Tensor, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
 } = fn.put as never;
 /**
- * QR factorisation.
+ * QR factorisation; deprecated, see `linalg.qr`.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.qr.html
  */
@@ -3683,7 +3754,7 @@ export const slice_scatter: {
   (input: Tensor, src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
 } = fn.slice_scatter as never;
 /**
- * Sign and log-magnitude of the determinant.
+ * Sign and logarithm of the determinant's magnitude.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.slogdet.html
  */
@@ -3853,6 +3924,33 @@ export const sum: {
   (input: Tensor, dim: readonly number[] | number | null, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: readonly number[] | number | null, keepdim?: boolean, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.sum as never;
+/**
+ * Singular value decomposition A = U diag(S) V^T; deprecated, see `linalg.svd`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.svd.html
+ */
+export const svd: {
+  (input: Tensor, options?: { some?: boolean; compute_uv?: boolean }): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
+  (input: Tensor, some?: boolean, compute_uv?: boolean, options?: { some?: boolean; compute_uv?: boolean }): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
+} = fn.svd as never;
+/**
+ * An approximate singular value decomposition of low rank.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.svd_lowrank.html
+ */
+export const svd_lowrank: {
+  (A: Tensor, options?: { q?: number | null; niter?: number | null; M?: Tensor | null }): [Tensor, Tensor, Tensor];
+  (A: Tensor, q?: number | null, niter?: number | null, M?: Tensor | null, options?: { q?: number | null; niter?: number | null; M?: Tensor | null }): [Tensor, Tensor, Tensor];
+} = fn.svd_lowrank as never;
+/**
+ * Eigenvalues and eigenvectors of a symmetric matrix; deprecated, see `linalg.eigh`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.symeig.html
+ */
+export const symeig: {
+  (input: Tensor, options?: { eigenvectors?: boolean; upper?: boolean }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
+  (input: Tensor, eigenvectors?: boolean, upper?: boolean, options?: { eigenvectors?: boolean; upper?: boolean }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
+} = fn.symeig as never;
 /** In-place form of `t`. */
 export const t_: {
   (input: Tensor): Tensor;
@@ -4038,7 +4136,7 @@ export const trapz: {
   (y: Tensor, options?: { dx?: Scalar; dim?: number; out?: Tensor | null }): Tensor;
 } = fn.trapz as never;
 /**
- * Solves a triangular system.
+ * Solves a triangular system; deprecated, see `linalg.solve_triangular`.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.triangular_solve.html
  */

@@ -60,6 +60,38 @@ export const _index_put: {
   (input: Tensor, indices: readonly Tensor[], values: Tensor, accumulate?: boolean, options?: { accumulate?: boolean; out?: Tensor | null }): Tensor;
 } = fn._index_put as never;
 /**
+ * Determinant; with A's factors.
+ */
+export const _linalg_det: {
+  (A: Tensor): [result: Tensor, LU: Tensor, pivots: Tensor] & { readonly result: Tensor; readonly LU: Tensor; readonly pivots: Tensor };
+} = fn._linalg_det as never;
+/**
+ * Eigenvalues and eigenvectors of a symmetric matrix.
+ */
+export const _linalg_eigh: {
+  (A: Tensor, options?: { UPLO?: string; compute_v?: boolean; name?: string }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
+  (A: Tensor, UPLO?: string, compute_v?: boolean, name?: string, options?: { UPLO?: string; compute_v?: boolean; name?: string }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
+} = fn._linalg_eigh as never;
+/**
+ * Sign and logarithm of the determinant; with A's factors.
+ */
+export const _linalg_slogdet: {
+  (A: Tensor): [sign: Tensor, logabsdet: Tensor, LU: Tensor, pivots: Tensor] & { readonly sign: Tensor; readonly logabsdet: Tensor; readonly LU: Tensor; readonly pivots: Tensor };
+} = fn._linalg_slogdet as never;
+/**
+ * Solves A X = B; with A's factors.
+ */
+export const _linalg_solve_ex: {
+  (A: Tensor, B: Tensor, options?: { left?: boolean; check_errors?: boolean }): [result: Tensor, LU: Tensor, pivots: Tensor, info: Tensor] & { readonly result: Tensor; readonly LU: Tensor; readonly pivots: Tensor; readonly info: Tensor };
+} = fn._linalg_solve_ex as never;
+/**
+ * Singular value decomposition.
+ */
+export const _linalg_svd: {
+  (A: Tensor, options?: { full_matrices?: boolean; compute_uv?: boolean; driver?: string | null }): [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor };
+  (A: Tensor, full_matrices?: boolean, compute_uv?: boolean, options?: { full_matrices?: boolean; compute_uv?: boolean; driver?: string | null }): [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor };
+} = fn._linalg_svd as never;
+/**
  * log(softmax(x)), computed stably.
  */
 export const _log_softmax: {
@@ -87,6 +119,12 @@ export const _neg_view: {
 export const _nonzero_rows: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn._nonzero_rows as never;
+/**
+ * The product of Householder reflections, without a derivative.
+ */
+export const _orgqr: {
+  (input: Tensor, tau: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn._orgqr as never;
 /**
  * Padded sequences, sorted by length, step by step without the padding.
  */

@@ -28,12 +28,19 @@ export const KERNELS = {
   tc_tri: { args: "tc_tri_args", scratch: false },
   tc_bincount: { args: "tc_bincount_args", scratch: false },
   tc_histc: { args: "tc_histc_args", scratch: false },
-  tc_lu: { args: "tc_linalg_args", scratch: false },
-  tc_lu_solve: { args: "tc_linalg_args", scratch: false },
-  tc_cholesky: { args: "tc_linalg_args", scratch: false },
-  tc_geqrf: { args: "tc_linalg_args", scratch: false },
-  tc_orgqr: { args: "tc_linalg_args", scratch: false },
-  tc_triangular_solve: { args: "tc_linalg_args", scratch: false },
+  tc_lu: { args: "tc_linalg_args", scratch: true },
+  tc_lu_solve: { args: "tc_linalg_args", scratch: true },
+  tc_row_swaps: { args: "tc_linalg_args", scratch: true },
+  tc_triangular_solve: { args: "tc_linalg_args", scratch: true },
+  tc_cholesky: { args: "tc_linalg_args", scratch: true },
+  tc_ldl: { args: "tc_linalg_args", scratch: true },
+  tc_ldl_solve: { args: "tc_linalg_args", scratch: true },
+  tc_geqrf: { args: "tc_linalg_args", scratch: true },
+  tc_orgqr: { args: "tc_linalg_args", scratch: true },
+  tc_ormqr: { args: "tc_linalg_args", scratch: true },
+  tc_eigh: { args: "tc_linalg_args", scratch: true },
+  tc_svd: { args: "tc_linalg_args", scratch: true },
+  tc_gelsy: { args: "tc_linalg_args", scratch: true },
   tc_nll: { args: "tc_nll_args", scratch: true },
   tc_nll_backward: { args: "tc_nll_backward_args", scratch: false },
   tc_cross_entropy: { args: "tc_cross_entropy_args", scratch: true },
@@ -113,7 +120,7 @@ export const SLOT = {
   tc_tri_args: { dtype: 0, upper: 1, diagonal: 2, in: 3, out: 4, batch: 5, rows: 6, cols: 7, in_batch_stride: 8, in_row_stride: 9, in_col_stride: 10 },
   tc_bincount_args: { dtype: 0, weights_dtype: 1, in: 2, weights: 3, out: 4, n: 5, bins: 6 },
   tc_histc_args: { dtype: 0, in: 1, weights: 2, out: 3, n: 4, bins: 5, min: 6, max: 7 },
-  tc_linalg_args: { dtype: 0, batch: 1, m: 2, n: 3, k: 4, a: 5, b: 6, pivots: 7, tau: 8, info: 9, upper: 10, unit: 11 },
+  tc_linalg_args: { scratch: 0, dtype: 1, batch: 2, m: 3, n: 4, k: 5, a: 6, b: 7, c: 8, values: 9, pivots: 10, rank: 11, info: 12, upper: 13, unit: 14, transposed: 15, left: 16, job: 17, tolerance: 18 },
   tc_nll_args: { scratch: 0, dtype: 1, target_dtype: 2, reduction: 3, ignore_index: 4, in: 5, target: 6, weight: 7, out: 8, total_weight: 9, n: 10, c: 11, inner: 12 },
   tc_nll_backward_args: { dtype: 0, target_dtype: 1, reduction: 2, ignore_index: 3, grad: 4, target: 5, weight: 6, total_weight: 7, grad_in: 8, n: 9, c: 10, inner: 11 },
   tc_cross_entropy_args: { scratch: 0, dtype: 1, target_dtype: 2, reduction: 3, ignore_index: 4, label_smoothing: 5, in: 6, target: 7, weight: 8, out: 9, total_weight: 10, probs: 11, n: 12, c: 13, inner: 14 },
@@ -175,7 +182,7 @@ export const STRUCTS: Readonly<Record<StructName, { readonly slots: number; read
   tc_tri_args: { slots: 11, fields: "dtype:i64 upper:i64 diagonal:i64 in:u64 out:u64 batch:i64 rows:i64 cols:i64 in_batch_stride:i64 in_row_stride:i64 in_col_stride:i64" },
   tc_bincount_args: { slots: 7, fields: "dtype:i64 weights_dtype:i64 in:u64 weights:u64 out:u64 n:i64 bins:i64" },
   tc_histc_args: { slots: 8, fields: "dtype:i64 in:u64 weights:u64 out:u64 n:i64 bins:i64 min:f64 max:f64" },
-  tc_linalg_args: { slots: 12, fields: "dtype:i64 batch:i64 m:i64 n:i64 k:i64 a:u64 b:u64 pivots:u64 tau:u64 info:u64 upper:i64 unit:i64" },
+  tc_linalg_args: { slots: 19, fields: "scratch:u64 dtype:i64 batch:i64 m:i64 n:i64 k:i64 a:u64 b:u64 c:u64 values:u64 pivots:u64 rank:u64 info:u64 upper:i64 unit:i64 transposed:i64 left:i64 job:i64 tolerance:f64" },
   tc_nll_args: { slots: 13, fields: "scratch:u64 dtype:i64 target_dtype:i64 reduction:i64 ignore_index:i64 in:u64 target:u64 weight:u64 out:u64 total_weight:u64 n:i64 c:i64 inner:i64" },
   tc_nll_backward_args: { slots: 12, fields: "dtype:i64 target_dtype:i64 reduction:i64 ignore_index:i64 grad:u64 target:u64 weight:u64 total_weight:u64 grad_in:u64 n:i64 c:i64 inner:i64" },
   tc_cross_entropy_args: { slots: 15, fields: "scratch:u64 dtype:i64 target_dtype:i64 reduction:i64 ignore_index:i64 label_smoothing:f64 in:u64 target:u64 weight:u64 out:u64 total_weight:u64 probs:u64 n:i64 c:i64 inner:i64" },
@@ -492,6 +499,13 @@ export const BAG_MODE = {
   SUM: 0,
   MEAN: 1,
   MAX: 2,
+} as const;
+
+/** `tc_linalg_job`. */
+export const LINALG_JOB = {
+  VALUES: 0,
+  REDUCED: 1,
+  FULL: 2,
 } as const;
 
 /** `tc_reduction`. */

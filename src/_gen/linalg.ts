@@ -28,6 +28,15 @@ export const cholesky_ex: {
   (input: Tensor, options?: { upper?: boolean; check_errors?: boolean }): [L: Tensor, info: Tensor] & { readonly L: Tensor; readonly info: Tensor };
 } = fn.linalg_cholesky_ex as never;
 /**
+ * The condition number in a matrix norm.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.cond.html
+ */
+export const cond: {
+  (input: Tensor, options?: { p?: unknown; out?: Tensor | null }): Tensor;
+  (input: Tensor, p?: unknown, options?: { p?: unknown; out?: Tensor | null }): Tensor;
+} = fn.linalg_cond as never;
+/**
  * Cross product of 3-vectors along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.cross.html
@@ -41,10 +50,28 @@ export const cross: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.det.html
  */
 export const det: {
-  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+  (A: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.linalg_det as never;
 /**
- * The product of Householder reflections.
+ * Eigenvalues, ascending, and eigenvectors, in columns, of a symmetric matrix.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.eigh.html
+ */
+export const eigh: {
+  (input: Tensor, options?: { UPLO?: string }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
+  (input: Tensor, UPLO?: string, options?: { UPLO?: string }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
+} = fn.linalg_eigh as never;
+/**
+ * Eigenvalues of a symmetric matrix, ascending.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.eigvalsh.html
+ */
+export const eigvalsh: {
+  (input: Tensor, options?: { UPLO?: string; out?: Tensor | null }): Tensor;
+  (input: Tensor, UPLO?: string, options?: { UPLO?: string; out?: Tensor | null }): Tensor;
+} = fn.linalg_eigvalsh as never;
+/**
+ * The first columns of a product of Householder reflections.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.householder_product.html
  */
@@ -57,7 +84,7 @@ export const householder_product: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.inv.html
  */
 export const inv: {
-  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+  (A: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.linalg_inv as never;
 /**
  * The inverse; info tells singular matrices.
@@ -65,24 +92,73 @@ export const inv: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.inv_ex.html
  */
 export const inv_ex: {
-  (input: Tensor, options?: { check_errors?: boolean }): [inverse: Tensor, info: Tensor] & { readonly inverse: Tensor; readonly info: Tensor };
+  (A: Tensor, options?: { check_errors?: boolean }): [inverse: Tensor, info: Tensor] & { readonly inverse: Tensor; readonly info: Tensor };
 } = fn.linalg_inv_ex as never;
 /**
- * LU factors and pivots.
+ * L D L^T of a symmetric matrix, in LAPACK's form.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.ldl_factor.html
+ */
+export const ldl_factor: {
+  (input: Tensor, options?: { hermitian?: boolean }): [LD: Tensor, pivots: Tensor] & { readonly LD: Tensor; readonly pivots: Tensor };
+} = fn.linalg_ldl_factor as never;
+/**
+ * L D L^T of a symmetric matrix, in LAPACK's form; info tells singular matrices.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.ldl_factor_ex.html
+ */
+export const ldl_factor_ex: {
+  (input: Tensor, options?: { hermitian?: boolean; check_errors?: boolean }): [LD: Tensor, pivots: Tensor, info: Tensor] & { readonly LD: Tensor; readonly pivots: Tensor; readonly info: Tensor };
+} = fn.linalg_ldl_factor_ex as never;
+/**
+ * Solves A X = B from A's L D L^T factors.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.ldl_solve.html
+ */
+export const ldl_solve: {
+  (LD: Tensor, pivots: Tensor, B: Tensor, options?: { hermitian?: boolean; out?: Tensor | null }): Tensor;
+} = fn.linalg_ldl_solve as never;
+/**
+ * Solutions of A X = B in the sense of least squares.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.lstsq.html
+ */
+export const lstsq: {
+  (input: Tensor, b: Tensor, options?: { rcond?: number | PyFloat | null; driver?: string | null }): [solution: Tensor, residuals: Tensor, rank: Tensor, singular_values: Tensor] & { readonly solution: Tensor; readonly residuals: Tensor; readonly rank: Tensor; readonly singular_values: Tensor };
+  (input: Tensor, b: Tensor, rcond?: number | PyFloat | null, options?: { rcond?: number | PyFloat | null; driver?: string | null }): [solution: Tensor, residuals: Tensor, rank: Tensor, singular_values: Tensor] & { readonly solution: Tensor; readonly residuals: Tensor; readonly rank: Tensor; readonly singular_values: Tensor };
+} = fn.linalg_lstsq as never;
+/**
+ * The factors P, L, U of A = P L U.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.lu.html
+ */
+export const lu: {
+  (A: Tensor, options?: { pivot?: boolean }): [P: Tensor, L: Tensor, U: Tensor] & { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor };
+} = fn.linalg_lu as never;
+/**
+ * LU factors in one matrix, and pivots.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.lu_factor.html
  */
 export const lu_factor: {
-  (input: Tensor, options?: { pivot?: boolean }): [LU: Tensor, pivots: Tensor] & { readonly LU: Tensor; readonly pivots: Tensor };
+  (A: Tensor, options?: { pivot?: boolean }): [LU: Tensor, pivots: Tensor] & { readonly LU: Tensor; readonly pivots: Tensor };
 } = fn.linalg_lu_factor as never;
 /**
- * LU factors, pivots and LAPACK's info.
+ * LU factors in one matrix, pivots, and LAPACK's info.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.lu_factor_ex.html
  */
 export const lu_factor_ex: {
-  (input: Tensor, options?: { pivot?: boolean; check_errors?: boolean }): [LU: Tensor, pivots: Tensor, info: Tensor] & { readonly LU: Tensor; readonly pivots: Tensor; readonly info: Tensor };
+  (A: Tensor, options?: { pivot?: boolean; check_errors?: boolean }): [LU: Tensor, pivots: Tensor, info: Tensor] & { readonly LU: Tensor; readonly pivots: Tensor; readonly info: Tensor };
 } = fn.linalg_lu_factor_ex as never;
+/**
+ * Solves A X = B or X A = B from A's packed LU factors; adjoint: with A's transpose.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.lu_solve.html
+ */
+export const lu_solve: {
+  (LU: Tensor, pivots: Tensor, B: Tensor, options?: { left?: boolean; adjoint?: boolean; out?: Tensor | null }): Tensor;
+} = fn.linalg_lu_solve as never;
 /**
  * The matrix exponential.
  *
@@ -111,6 +187,15 @@ export const matrix_power: {
   (input: Tensor, n: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.linalg_matrix_power as never;
 /**
+ * How many singular values are above a tolerance.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_rank.html
+ */
+export const matrix_rank: {
+  (input: Tensor, options?: { tol?: Tensor | Scalar | null; hermitian?: boolean; atol?: Tensor | Scalar | null; rtol?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, tol?: Tensor | Scalar | null, hermitian?: boolean, options?: { tol?: Tensor | Scalar | null; hermitian?: boolean; atol?: Tensor | Scalar | null; rtol?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
+} = fn.linalg_matrix_rank as never;
+/**
  * The product of several matrices in the cheapest order.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.multi_dot.html
@@ -128,13 +213,22 @@ export const norm: {
   (input: Tensor, ord?: unknown, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { ord?: unknown; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.linalg_norm as never;
 /**
+ * The pseudo-inverse of Moore and Penrose.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.pinv.html
+ */
+export const pinv: {
+  (input: Tensor, options?: { rcond?: Tensor | Scalar | null; hermitian?: boolean; atol?: Tensor | Scalar | null; rtol?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, rcond?: Tensor | Scalar | null, hermitian?: boolean, options?: { rcond?: Tensor | Scalar | null; hermitian?: boolean; atol?: Tensor | Scalar | null; rtol?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
+} = fn.linalg_pinv as never;
+/**
  * QR factorisation by Householder reflections.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.qr.html
  */
 export const qr: {
-  (input: Tensor, options?: { mode?: string }): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
-  (input: Tensor, mode?: string, options?: { mode?: string }): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+  (A: Tensor, options?: { mode?: string }): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+  (A: Tensor, mode?: string, options?: { mode?: string }): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
 } = fn.linalg_qr as never;
 /**
  * Sign and logarithm of the determinant's magnitude.
@@ -142,23 +236,23 @@ export const qr: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.slogdet.html
  */
 export const slogdet: {
-  (input: Tensor): [sign: Tensor, logabsdet: Tensor] & { readonly sign: Tensor; readonly logabsdet: Tensor };
+  (A: Tensor): [sign: Tensor, logabsdet: Tensor] & { readonly sign: Tensor; readonly logabsdet: Tensor };
 } = fn.linalg_slogdet as never;
 /**
- * Solves A X = B.
+ * Solves A X = B, or X A = B with left=False.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.solve.html
  */
 export const solve: {
-  (input: Tensor, B: Tensor, options?: { left?: boolean; out?: Tensor | null }): Tensor;
+  (A: Tensor, B: Tensor, options?: { left?: boolean; out?: Tensor | null }): Tensor;
 } = fn.linalg_solve as never;
 /**
- * Solves A X = B; info tells singular matrices.
+ * Solves A X = B or X A = B; info tells singular matrices.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.solve_ex.html
  */
 export const solve_ex: {
-  (input: Tensor, B: Tensor, options?: { left?: boolean; check_errors?: boolean }): [result: Tensor, info: Tensor] & { readonly result: Tensor; readonly info: Tensor };
+  (A: Tensor, B: Tensor, options?: { left?: boolean; check_errors?: boolean }): [result: Tensor, info: Tensor] & { readonly result: Tensor; readonly info: Tensor };
 } = fn.linalg_solve_ex as never;
 /**
  * Solves a triangular system.
@@ -169,6 +263,23 @@ export const solve_triangular: {
   (input: Tensor, B: Tensor, options?: { upper?: boolean; left?: boolean; unitriangular?: boolean; out?: Tensor | null }): Tensor;
 } = fn.linalg_solve_triangular as never;
 /**
+ * Singular value decomposition A = U diag(S) Vh.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.svd.html
+ */
+export const svd: {
+  (A: Tensor, options?: { full_matrices?: boolean; driver?: string | null }): [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor };
+  (A: Tensor, full_matrices?: boolean, options?: { full_matrices?: boolean; driver?: string | null }): [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor };
+} = fn.linalg_svd as never;
+/**
+ * Singular values, in decreasing order.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.svdvals.html
+ */
+export const svdvals: {
+  (A: Tensor, options?: { driver?: string | null; out?: Tensor | null }): Tensor;
+} = fn.linalg_svdvals as never;
+/**
  * The inverse of a tensor seen as a matrix.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.tensorinv.html
@@ -178,12 +289,29 @@ export const tensorinv: {
   (input: Tensor, ind?: number, options?: { ind?: number; out?: Tensor | null }): Tensor;
 } = fn.linalg_tensorinv as never;
 /**
+ * Solves tensordot(self, X) = other.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.tensorsolve.html
+ */
+export const tensorsolve: {
+  (input: Tensor, other: Tensor, options?: { dims?: readonly number[] | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, other: Tensor, dims?: readonly number[] | null, options?: { dims?: readonly number[] | null; out?: Tensor | null }): Tensor;
+} = fn.linalg_tensorsolve as never;
+/**
+ * Vandermonde matrices: powers of every element, ascending.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.vander.html
+ */
+export const vander: {
+  (x: Tensor, options?: { N?: number | null; out?: Tensor | null }): Tensor;
+} = fn.linalg_vander as never;
+/**
  * Dot products of vectors along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.vecdot.html
  */
 export const vecdot: {
-  (input: Tensor, other: Tensor, options?: { dim?: number; out?: Tensor | null }): Tensor;
+  (x: Tensor, y: Tensor, options?: { dim?: number; out?: Tensor | null }): Tensor;
 } = fn.linalg_vecdot as never;
 /**
  * A vector norm over the given dimensions.

@@ -165,6 +165,7 @@ export class OpNode extends Node {
   }
 
   #context(grads: (Tensor | null)[]): Ctx {
+    const given = grads.map((g) => g !== null);
     if (grads.length > 1) {
       // Formulas of several results may rely on every gradient being there.
       grads = grads.map((g, i) =>
@@ -178,6 +179,7 @@ export class OpNode extends Node {
       node: this,
       grad: grads[0],
       grads,
+      given,
       needs: (name: string) => this.wants(params.findIndex((p) => p.name === name)),
       sizesOf: (name: string) => this.inSizes[this.edgeOf[params.findIndex((p) => p.name === name)]!]!,
     };

@@ -15,6 +15,8 @@ import { parseSchema, type Schema } from "./schema.ts";
 export interface Ctx {
   readonly grad: Tensor;
   readonly grads: readonly (Tensor | null)[];
+  /** Which of `grads` came along the graph; the others are zeros. */
+  readonly given: readonly boolean[];
   /** The sizes of every tensor input in order, lists flattened. */
   readonly node: { readonly inSizes: readonly (readonly number[])[] };
   /** Does the graph want the gradient of this input? */

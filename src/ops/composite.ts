@@ -388,13 +388,6 @@ export const composites: Table = {
     only: "function",
     doc: "Sums of products in Einstein's notation.",
   })],
-  chain_matmul: [op({
-    schema: "chain_matmul(Tensor[] matrices) -> Tensor",
-    composite: (list: Tensor[]) => list.reduce((a, b) => a.mm(b)),
-    varargs: "matrices",
-    only: "function",
-    doc: "The product of several matrices.",
-  })],
   cdist: [op({
     schema: "cdist(Tensor x1, Tensor x2, float p=2, str? compute_mode=None) -> Tensor",
     composite: cdist,
@@ -404,6 +397,7 @@ export const composites: Table = {
   cross: [op({
     schema: "cross(Tensor self, Tensor other, int? dim=None) -> Tensor",
     composite: (self: Tensor, other: Tensor, dim: number | null) => {
+      checkSameRank(self, other);
       const size = broadcastAll([self.sizes, other.sizes]);
       const d = dim === null ? size.indexOf(3) : wrapDim(dim, size.length);
       if (d < 0) throw new RuntimeError("no dimension of size 3 in input");
@@ -414,22 +408,25 @@ export const composites: Table = {
   linalg_cross: [op({
     schema: "linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor",
     composite: (self: Tensor, other: Tensor, dim: number) => {
+      checkSameRank(self, other);
       const size = broadcastAll([self.sizes, other.sizes]);
       const d = wrapDim(dim, size.length);
-      if (self.sizes.length !== other.sizes.length) {
-        throw new RuntimeError("linalg.cross: inputs must have the same number of dimensions.");
-      }
       return crossAlong(self, other, d, size, dim);
     },
     only: "function",
     doc: "Cross product of 3-vectors along a dimension.",
   })],
   linalg_vecdot: [op({
-    schema: "linalg_vecdot(Tensor self, Tensor other, *, int dim=-1) -> Tensor",
+    schema: "linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor",
     composite: (self: Tensor, other: Tensor, dim: number) => {
       if (self.dtype.kind < Kind.float) {
         throw new RuntimeError(
           `linalg.vecdot: Expected a floating point or complex tensor as input. Got ${self.dtype.scalarName}`,
+        );
+      }
+      if (self.dtype !== other.dtype) {
+        throw new RuntimeError(
+          `linalg.vecdot: Expected x and y to have the same dtype, but found x of type ${self.dtype.scalarName} and y of type ${other.dtype.scalarName} instead`,
         );
       }
       return self.mul(other).sum(dim);
@@ -534,6 +531,12 @@ export const composites: Table = {
     doc: "Max pooling over windows of random size.",
   })],
 };
+
+function checkSameRank(self: Tensor, other: Tensor): void {
+  if (self.sizes.length !== other.sizes.length) {
+    throw new RuntimeError("linalg.cross: inputs must have the same number of dimensions.");
+  }
+}
 
 function crossAlong(self: Tensor, other: Tensor, d: number, size: Ints, shown = d): Tensor {
   const lengthOf = (t: Tensor): number | undefined => t.sizes[d - (size.length - t.sizes.length)];

@@ -611,9 +611,9 @@ export const reductions: Table = {
       keepdim: boolean,
       dtype: DType | null,
     ) => {
-      if (p === "nuc") return fn.linalg_matrix_norm!(self, "nuc", dim ?? [-2, -1], keepdim);
+      if (p === "nuc") return fn.nuclear_norm!(self, dim, keepdim);
       if (typeof p === "string" && p !== "fro" && p !== "inf" && p !== "-inf") {
-        throw new RuntimeError(`only valid string values are 'fro' and 'nuc', found: ${p}`);
+        throw new RuntimeError(`only valid string values are 'fro' and 'nuc', found ${p}`);
       }
       const order = p === null || p === "fro"
         ? 2

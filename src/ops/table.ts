@@ -17,7 +17,7 @@ import { dropouts } from "./dropout.ts";
 import { embeddings } from "./embedding.ts";
 import { histograms } from "./histogram.ts";
 import { indexing } from "./indexing.ts";
-import { linearAlgebra } from "./linalg.ts";
+import { linearAlgebra } from "./linalg/mod.ts";
 import { math } from "./math.ts";
 import { maskedOps } from "./masked.ts";
 import { matmuls } from "./matmul.ts";

@@ -97,8 +97,16 @@ const REFLECTED: Record<string, (a: Json, b: Json) => Json> = {
   __rmod__: (a, b) => torch.remainder(b, a),
 };
 
+/** Calls that are written as expressions. */
+const EXPRESSIONS: Record<string, (args: Json[], kwargs: Record<string, Json>) => Json> = {
+  "torch.linalg.lstsq(a, b, driver=driver)[0]": ([a, b], { driver }) =>
+    torch.linalg.lstsq(a, b, { driver }).solution,
+  "torch.linalg.pinv(a @ b.mT)": ([a, b], options) => torch.linalg.pinv(torch.matmul(a, b.mT), options),
+};
+
 /** Calls what a file recorded, `torch.add` or `Tensor.add`. */
 export function call(spec: string, args: Json[], kwargs: Record<string, Json>): Json {
+  if (spec in EXPRESSIONS) return EXPRESSIONS[spec]!(args, kwargs);
   const options = Object.keys(kwargs).length > 0 ? [kwargs] : [];
   if (spec.startsWith("torch.")) {
     const f = spec.slice(6).split(".").reduce((o, k) => o?.[k], api);
