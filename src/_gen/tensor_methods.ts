@@ -725,6 +725,14 @@ export interface TensorMethods extends TensorApi {
   diff(options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | null }): Tensor;
   diff(n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | null }): Tensor;
   /**
+   * Derivative of lgamma.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.digamma.html
+   */
+  digamma(options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `digamma`. */
+  digamma_(): this;
+  /**
    * The p-norm of the difference.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.dist.html
@@ -802,48 +810,24 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.erf.html
    */
   erf(options?: { out?: Tensor | null }): Tensor;
-  /**
-   * Error function.
-   *
-   * @see https://pytorch.org/docs/stable/generated/torch.erf.html
-   */
-  special_erf(options?: { out?: Tensor | null }): Tensor;
   /** In-place form of `erf`. */
   erf_(): this;
-  /** In-place form of `special_erf`. */
-  special_erf_(): this;
   /**
    * Complementary error function.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.erfc.html
    */
   erfc(options?: { out?: Tensor | null }): Tensor;
-  /**
-   * Complementary error function.
-   *
-   * @see https://pytorch.org/docs/stable/generated/torch.erfc.html
-   */
-  special_erfc(options?: { out?: Tensor | null }): Tensor;
   /** In-place form of `erfc`. */
   erfc_(): this;
-  /** In-place form of `special_erfc`. */
-  special_erfc_(): this;
   /**
    * Inverse error function.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.erfinv.html
    */
   erfinv(options?: { out?: Tensor | null }): Tensor;
-  /**
-   * Inverse error function.
-   *
-   * @see https://pytorch.org/docs/stable/generated/torch.erfinv.html
-   */
-  special_erfinv(options?: { out?: Tensor | null }): Tensor;
   /** In-place form of `erfinv`. */
   erfinv_(): this;
-  /** In-place form of `special_erfinv`. */
-  special_erfinv_(): this;
   /**
    * Returns e raised to each element.
    *
@@ -1104,6 +1088,30 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `hypot`. */
   hypot_(other: Tensor): this;
   /**
+   * Modified Bessel function of the first kind of order 0.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.i0.html
+   */
+  i0(options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `i0`. */
+  i0_(): this;
+  /**
+   * Regularized lower incomplete Gamma function P(a, x).
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.igamma.html
+   */
+  igamma(other: Tensor, options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `igamma`. */
+  igamma_(other: Tensor): this;
+  /**
+   * Regularized upper incomplete Gamma function Q(a, x) = 1 - P(a, x).
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.igammac.html
+   */
+  igammac(other: Tensor, options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `igammac`. */
+  igammac_(other: Tensor): this;
+  /**
    * Python's `self[...]`: integers, `Slice(start, stop, step)` or text such as `'1:3'`, `'...'`, null for a new dimension, booleans, masks, index tensors and lists. A view unless tensors, masks or lists take part.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.index.html
@@ -1288,6 +1296,14 @@ export interface TensorMethods extends TensorApi {
   /** In-place form of `lerp`. */
   lerp_(end: Tensor, weight: Tensor | Scalar): this;
   /**
+   * Logarithm of the absolute value of the Gamma function.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.lgamma.html
+   */
+  lgamma(options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `lgamma`. */
+  lgamma_(): this;
+  /**
    * Natural logarithm.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.log.html
@@ -1333,13 +1349,6 @@ export interface TensorMethods extends TensorApi {
    */
   log_softmax(dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   log_softmax(dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
-  /**
-   * log(softmax(x)), computed stably.
-   *
-   * @see https://pytorch.org/docs/stable/generated/torch.log_softmax.html
-   */
-  special_log_softmax(dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
-  special_log_softmax(dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
    * log(exp(self) + exp(other)).
    *
@@ -1403,19 +1412,9 @@ export interface TensorMethods extends TensorApi {
    */
   logit(options?: { eps?: number | PyFloat | null; out?: Tensor | null }): Tensor;
   logit(eps?: number | PyFloat | null, options?: { eps?: number | PyFloat | null; out?: Tensor | null }): Tensor;
-  /**
-   * log(x / (1 - x)), with x clamped to [eps, 1 - eps].
-   *
-   * @see https://pytorch.org/docs/stable/generated/torch.logit.html
-   */
-  special_logit(options?: { eps?: number | PyFloat | null; out?: Tensor | null }): Tensor;
-  special_logit(eps?: number | PyFloat | null, options?: { eps?: number | PyFloat | null; out?: Tensor | null }): Tensor;
   /** In-place form of `logit`. */
   logit_(options?: { eps?: number | PyFloat | null }): this;
   logit_(eps?: number | PyFloat | null, options?: { eps?: number | PyFloat | null }): this;
-  /** In-place form of `special_logit`. */
-  special_logit_(options?: { eps?: number | PyFloat | null }): this;
-  special_logit_(eps?: number | PyFloat | null, options?: { eps?: number | PyFloat | null }): this;
   /**
    * log(sum(exp(x))), computed without overflow.
    *
@@ -1423,13 +1422,6 @@ export interface TensorMethods extends TensorApi {
    */
   logsumexp(dim: readonly number[] | number, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
   logsumexp(dim: readonly number[] | number, keepdim?: boolean, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
-  /**
-   * log(sum(exp(x))), computed without overflow.
-   *
-   * @see https://pytorch.org/docs/stable/generated/torch.logsumexp.html
-   */
-  special_logsumexp(dim: readonly number[] | number, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
-  special_logsumexp(dim: readonly number[] | number, keepdim?: boolean, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
   /**
    * Converts to torch.int64.
    *
@@ -1490,12 +1482,6 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.matmul.html
    */
   matmul(other: Tensor, options?: { out?: Tensor | null }): Tensor;
-  /**
-   * Python's `@`: dot, matrix-vector, matrix or batched product by the operands' dimensions.
-   *
-   * @see https://pytorch.org/docs/stable/generated/torch.matmul.html
-   */
-  linalg_matmul(other: Tensor, options?: { out?: Tensor | null }): Tensor;
   /**
    * Matrix products with broadcast batch dimensions.
    *
@@ -1622,6 +1608,14 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.mv.html
    */
   mv(vec: Tensor, options?: { out?: Tensor | null }): Tensor;
+  /**
+   * Logarithm of the multivariate Gamma function of dimension p.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.mvlgamma.html
+   */
+  mvlgamma(p: number, options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `mvlgamma`. */
+  mvlgamma_(p: number): this;
   /**
    * Replaces NaN and the infinities by numbers.
    *
@@ -1819,6 +1813,14 @@ export interface TensorMethods extends TensorApi {
    */
   pinverse(options?: { rcond?: number | PyFloat; out?: Tensor | null }): Tensor;
   pinverse(rcond?: number | PyFloat, options?: { rcond?: number | PyFloat; out?: Tensor | null }): Tensor;
+  /**
+   * The n-th derivative of digamma.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.polygamma.html
+   */
+  polygamma(n: number, options?: { out?: Tensor | null }): Tensor;
+  /** In-place form of `polygamma`. */
+  polygamma_(n: number): this;
   /**
    * Returns the input.
    *
@@ -2095,16 +2097,8 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.sigmoid.html
    */
   sigmoid(options?: { out?: Tensor | null }): Tensor;
-  /**
-   * 1 / (1 + exp(-x)).
-   *
-   * @see https://pytorch.org/docs/stable/generated/torch.sigmoid.html
-   */
-  special_expit(options?: { out?: Tensor | null }): Tensor;
   /** In-place form of `sigmoid`. */
   sigmoid_(): this;
-  /** In-place form of `special_expit`. */
-  special_expit_(): this;
   /**
    * Gradient of sigmoid from its result.
    *
@@ -2141,16 +2135,8 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.sinc.html
    */
   sinc(options?: { out?: Tensor | null }): Tensor;
-  /**
-   * Normalized sinc: sin(pi x) / (pi x).
-   *
-   * @see https://pytorch.org/docs/stable/generated/torch.sinc.html
-   */
-  special_sinc(options?: { out?: Tensor | null }): Tensor;
   /** In-place form of `sinc`. */
   sinc_(): this;
-  /** In-place form of `special_sinc`. */
-  special_sinc_(): this;
   /**
    * Hyperbolic sine.
    *
@@ -2193,27 +2179,12 @@ export interface TensorMethods extends TensorApi {
   softmax(dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   softmax(dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
-   * exp(x) / sum(exp(x)) along a dimension.
-   *
-   * @see https://pytorch.org/docs/stable/generated/torch.softmax.html
-   */
-  special_softmax(dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
-  special_softmax(dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
-  /**
    * The elements along a dimension in order, equal ones as they stood, and where they were.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.sort.html
    */
   sort(options?: { dim?: number; descending?: boolean; stable?: boolean | null }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   sort(dim?: number, descending?: boolean, options?: { dim?: number; descending?: boolean; stable?: boolean | null }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
-  /**
-   * self * log1p(other), 0 where self is 0.
-   *
-   * @see https://pytorch.org/docs/stable/generated/torch.xlog1py.html
-   */
-  special_xlog1py(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
-  /** In-place form of `special_xlog1py`. */
-  special_xlog1py_(other: Tensor | Scalar): this;
   /**
    * Parts of `split_size` along a dimension.
    *

@@ -73,7 +73,9 @@ describe("README.md", () => {
 it("docs/adding_an_op.md quotes the source", () => {
   const squeeze = (code: string): string => code.replace(/\s+/g, "");
   const inFolder = (folder: string): string[] =>
-    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).filter((file) => /\.\w+$/.test(file))
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).filter((file) =>
+      /\.\w+$/.test(file)
+    )
       .map((file) => join(root, folder, file));
   const sources = [
     ...inFolder("src/ops"),
