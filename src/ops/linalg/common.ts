@@ -47,7 +47,14 @@ function launchOnHost(k: ReturnType<typeof kernel>, a: Tensor, o: Operands): voi
   const { b, c, values, pivots, rank, info } = o;
   launch(k, host(a)!, {
     ...o,
-    ...{ b: host(b), c: host(c), values: host(values), pivots: host(pivots), rank: host(rank), info: host(info) },
+    ...{
+      b: host(b),
+      c: host(c),
+      values: host(values),
+      pivots: host(pivots),
+      rank: host(rank),
+      info: host(info),
+    },
   });
   for (const [here, there] of moved) here.copy_(there);
 }

@@ -188,11 +188,24 @@ const factorisations: Check = {
           },
         });
         const b = () => near(batch * n * k, fill);
-        compare(libraries, {
-          kernel: "tc_lu_solve",
-          label,
-          fields: { ...square, a: new Buffer(dtype, batch * n * n, strong), b: b(), pivots },
-        });
+        for (const transposed of [0, 1]) {
+          compare(libraries, {
+            kernel: "tc_lu_solve",
+            label: `${label} ${transposed}`,
+            fields: { ...square, a: new Buffer(dtype, batch * n * n, strong), b: b(), pivots, transposed },
+          });
+          compare(libraries, {
+            kernel: "tc_row_swaps",
+            label: `${label} ${transposed}`,
+            fields: {
+              ...square,
+              k: n,
+              a: near(batch * n * n, fill),
+              pivots: new Buffer(I32, batch * n, (i) => 1 + (i * 7) % n),
+              transposed,
+            },
+          });
+        }
         const symmetric = Array.from({ length: batch * n * n }, (_, i) => {
           const at = i % (n * n), row = Math.floor(at / n), col = at % n;
           return row === col ? 4 * n : Math.sin(row * col + row + col);
@@ -206,7 +219,7 @@ const factorisations: Check = {
         compare(libraries, {
           kernel: "tc_geqrf",
           label,
-          fields: { ...square, m, a: near(batch * m * n, fill), tau },
+          fields: { ...square, m, a: near(batch * m * n, fill), values: tau },
         });
         compare(libraries, {
           kernel: "tc_orgqr",
@@ -216,19 +229,21 @@ const factorisations: Check = {
             m,
             k: n,
             a: near(batch * m * n, () => fill() / 6),
-            tau: near(batch * n, () => 1 + r.next() / 2),
+            values: near(batch * n, () => 1 + r.next() / 2),
           },
         });
-        for (const [upper, unit] of [[0, 0], [1, 0], [0, 1], [1, 1]]) {
+        for (let which = 0; which < 8; which++) {
+          const upper = which & 1, unit = which >> 1 & 1, transposed = which >> 2;
           compare(libraries, {
             kernel: "tc_triangular_solve",
-            label: `${label} ${upper} ${unit}`,
+            label: `${label} ${upper} ${unit} ${transposed}`,
             fields: {
               ...square,
               a: new Buffer(dtype, batch * n * n, unit ? () => fill() / (3 * n) : strong),
               b: b(),
-              upper: upper!,
-              unit: unit!,
+              upper,
+              unit,
+              transposed,
             },
           });
         }
