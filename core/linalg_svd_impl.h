@@ -403,12 +403,12 @@ static svd_space take_svd(tc_arena *arena, ptrdiff_t rows, ptrdiff_t cols, int64
   return s;
 }
 
-// Values in decreasing order, and not negative.
+// Values in decreasing order, and not negative. LAPACK turns the right vectors round, but the left one of a single value.
 static void order_values(ptrdiff_t n, R *d, R *ut, R *vt) {
   for (ptrdiff_t i = 0; i < n; i++) {
-    if (d[i] < 0 || (d[i] == 0 && SIGN(1, d[i]) < 0)) {
+    if (SIGN(1, d[i]) < 0) {
       d[i] = -d[i];
-      if (vt) scale(n, -1, vt + i * n);
+      if (vt) scale(n, -1, n == 1 ? ut : vt + i * n);
     }
   }
   for (ptrdiff_t i = n - 1; i > 0; i--) {

@@ -125,9 +125,12 @@ function cofactorsOf(a: Tensor): Tensor {
 function detBackward(c: Ctx): Tensor {
   const a: Tensor = c.A, det: Tensor = c.result0, g: Tensor = c.grads[0]!;
   if (a.count === 0) return a.new_zeros(a.sizes);
+  // The inverse times the determinant loses as many digits as the pivots' quotient has zeros; cofactors lose none.
+  // Differentiable ones are dear, so large matrices get them only where there is no inverse.
+  const n = a.sizes.at(-1)!, eps = epsilonOf(a);
+  const limit = !mode.grad ? Math.sqrt(eps) : n <= 16 ? Math.sqrt(Math.sqrt(eps)) : 64 * n * eps;
   const size = diagonal(c.result1).abs();
-  // Nearly singular: the quotient of the pivots is below what the dtype resolves.
-  const singular = size.amin(-1).le(size.amax(-1).mul(epsilonOf(a))).any().item();
+  const singular = size.amin(-1).le(size.amax(-1).mul(limit)).any().item();
   if (!singular) return scaledInverse(c, g.mul(det), c.result1, c.result2);
   return (mode.grad ? cofactors(a) : cofactorsOf(a)).mul(column(g));
 }
