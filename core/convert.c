@@ -183,13 +183,7 @@ static void convert_complex(void *dst, int64_t dst_dtype, const void *src, int64
     const int64_t m = n - i < BLOCK ? n - i : BLOCK;
     const char *s = (const char *)src + i * src_size;
     char *d = (char *)dst + i * dst_size;
-    if (from && dst_dtype == TC_BOOL) {
-      uint8_t *bytes = (uint8_t *)d;
-      for (int64_t k = 0; k < m; k++) {
-        bytes[k] = part == TC_F32 ? ((const float *)s)[2 * k] != 0 || ((const float *)s)[2 * k + 1] != 0
-                                  : ((const double *)s)[2 * k] != 0 || ((const double *)s)[2 * k + 1] != 0;
-      }
-    } else if (from) {
+    if (from) {
       tc_load_run(parts, s, 2, m, part_size);
       tc_convert(d, dst_dtype, parts, part, m);
     } else {

@@ -9,7 +9,7 @@
 #include "simd.h"
 
 // dst[i] = src[i] for n contiguous elements of any two dtypes. Rules are those of PyTorch on x86: a complex number
-// becomes a real one by losing its imaginary part (but is true if either part is); float to integer truncates; NaN and what does not fit become the integer's smallest value for
+// becomes a real one, or a bool, by losing its imaginary part; float to integer truncates; NaN and what does not fit become the integer's smallest value for
 // int32 and int64 and the low bits of that (0) for narrower ones; integers wrap; anything but 0 is true; float32 to
 // float16 and bfloat16 rounds to nearest even, float64 by way of float32. dst and src may be the same address only
 // if the dtypes are.

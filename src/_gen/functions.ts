@@ -541,6 +541,15 @@ export const baddbmm: {
   (input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.baddbmm as never;
 /**
+ * The Bartlett (triangular) window.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.bartlett_window.html
+ */
+export const bartlett_window: {
+  (window_length: number, options?: { periodic?: boolean; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (window_length: number, periodic?: boolean, options?: { periodic?: boolean; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+} = fn.bartlett_window as never;
+/**
  * Batch normalisation.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.batch_norm.html
@@ -666,6 +675,15 @@ export const bitwise_xor_: {
 export const bitwise_xor: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.bitwise_xor as never;
+/**
+ * The Blackman window.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.blackman_window.html
+ */
+export const blackman_window: {
+  (window_length: number, options?: { periodic?: boolean; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (window_length: number, periodic?: boolean, options?: { periodic?: boolean; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+} = fn.blackman_window as never;
 /**
  * A block-diagonal matrix.
  *
@@ -1832,6 +1850,24 @@ export const greater: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
 } = fn.greater as never;
 /**
+ * The Hamming window: alpha - beta cos(2 pi k / (n - 1)).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.hamming_window.html
+ */
+export const hamming_window: {
+  (window_length: number, options?: { periodic?: boolean; alpha?: number | PyFloat; beta?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (window_length: number, periodic?: boolean, alpha?: number | PyFloat, beta?: number | PyFloat, options?: { periodic?: boolean; alpha?: number | PyFloat; beta?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+} = fn.hamming_window as never;
+/**
+ * The Hann window.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.hann_window.html
+ */
+export const hann_window: {
+  (window_length: number, options?: { periodic?: boolean; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (window_length: number, periodic?: boolean, options?: { periodic?: boolean; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+} = fn.hann_window as never;
+/**
  * 0 within [-lambd, lambd], else x.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.hardshrink.html
@@ -2161,6 +2197,24 @@ export const isposinf: {
 export const isreal: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.isreal as never;
+/**
+ * The signal of short-time Fourier transforms: the least squares inverse of `stft`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.istft.html
+ */
+export const istft: {
+  (input: Tensor, n_fft: number, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; return_complex?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, n_fft: number, hop_length?: number | null, win_length?: number | null, window?: Tensor | null, center?: boolean, normalized?: boolean, onesided?: boolean | null, length?: number | null, return_complex?: boolean, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; return_complex?: boolean; out?: Tensor | null }): Tensor;
+} = fn.istft as never;
+/**
+ * The Kaiser window with shape parameter beta.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.kaiser_window.html
+ */
+export const kaiser_window: {
+  (window_length: number, options?: { periodic?: boolean; beta?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (window_length: number, periodic?: boolean, beta?: number | PyFloat, options?: { periodic?: boolean; beta?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+} = fn.kaiser_window as never;
 /**
  * Kullback-Leibler divergence.
  *
@@ -3890,6 +3944,15 @@ export const std_mean: {
   (input: Tensor, options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean }): [Tensor, Tensor];
   (input: Tensor, dim?: readonly number[] | number | null, options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean }): [Tensor, Tensor];
 } = fn.std_mean as never;
+/**
+ * The Fourier transforms of overlapping windows of a signal: (..., frequencies, frames).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.stft.html
+ */
+export const stft: {
+  (input: Tensor, n_fft: number, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n_fft: number, hop_length?: number | null, win_length?: number | null, window?: Tensor | null, center?: boolean, pad_mode?: string, normalized?: boolean, onesided?: boolean | null, return_complex?: boolean | null, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; out?: Tensor | null }): Tensor;
+} = fn.stft as never;
 /** In-place form of `sub`. */
 export const sub_: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;

@@ -1233,6 +1233,13 @@ export interface TensorMethods extends TensorApi {
    */
   isreal(options?: { out?: Tensor | null }): Tensor;
   /**
+   * The signal of short-time Fourier transforms: the least squares inverse of `stft`.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.istft.html
+   */
+  istft(n_fft: number, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; return_complex?: boolean; out?: Tensor | null }): Tensor;
+  istft(n_fft: number, hop_length?: number | null, win_length?: number | null, window?: Tensor | null, center?: boolean, normalized?: boolean, onesided?: boolean | null, length?: number | null, return_complex?: boolean, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; return_complex?: boolean; out?: Tensor | null }): Tensor;
+  /**
    * Kronecker product.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.kron.html
@@ -2239,6 +2246,13 @@ export interface TensorMethods extends TensorApi {
   std(dim: readonly number[] | number | null, unbiased?: boolean, keepdim?: boolean, options?: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | null }): Tensor;
   std(options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
   std(dim?: readonly number[] | number | null, options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  /**
+   * The Fourier transforms of overlapping windows of a signal: (..., frequencies, frames).
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.stft.html
+   */
+  stft(n_fft: number, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; out?: Tensor | null }): Tensor;
+  stft(n_fft: number, hop_length?: number | null, win_length?: number | null, window?: Tensor | null, center?: boolean, pad_mode?: string, normalized?: boolean, onesided?: boolean | null, return_complex?: boolean | null, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; out?: Tensor | null }): Tensor;
   /**
    * Subtracts `other`, scaled by `alpha`, from `self`.
    *

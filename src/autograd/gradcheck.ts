@@ -5,6 +5,7 @@
  * @module
  */
 import { RuntimeError } from "../base/errors.ts";
+import { fn } from "../dispatch/functions.ts";
 import { Tensor } from "../tensor.ts";
 import { grad } from "./engine.ts";
 import { enable_grad, no_grad } from "./grad_mode.ts";
@@ -23,19 +24,27 @@ export interface GradcheckOptions {
 const listOf = (x: Tensor | readonly Tensor[]): Tensor[] => (x instanceof Tensor ? [x] : [...x]);
 const differentiable = (t: unknown): t is Tensor => t instanceof Tensor && t.dtype.isDifferentiable;
 
+/**
+ * A tensor as real numbers: of a complex one the parts. A gradient's parts are the derivatives by the parts, so that
+ * complex functions are checked as real ones of twice as many numbers.
+ */
+function parts(t: Tensor): Tensor {
+  return t.dtype.is_complex ? fn.view_as_real!(t.resolve_conj().resolve_neg()) : t;
+}
+
+const numbers = (t: Tensor): number[] => Array.from(parts(t.detach()).double().to_typed_array(), Number);
+
 /** Values of all outputs as numbers. */
-function values(fn: Differentiable, inputs: readonly Tensor[]): number[][] {
-  return no_grad(() =>
-    listOf(fn(...inputs)).filter(differentiable).map((t) => Array.from(t.double().to_typed_array(), Number))
-  );
+function values(f: Differentiable, inputs: readonly Tensor[]): number[][] {
+  return no_grad(() => listOf(f(...inputs)).filter(differentiable).map(numbers));
 }
 
 /**
- * Compares the gradients of `fn` with finite differences, for every input that requires grad (float64). Throws at the
+ * Compares the gradients of `f` with finite differences, for every input that requires grad (float64 or complex128). Throws at the
  * first difference, or returns false with `raise_exception: false`.
  */
 export function gradcheck(
-  fn: Differentiable,
+  f: Differentiable,
   inputs: Tensor | readonly Tensor[],
   options: GradcheckOptions = {},
 ): boolean {
@@ -47,11 +56,11 @@ export function gradcheck(
       "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.",
     );
   }
-  const outputs = listOf(fn(...args)).filter(differentiable);
+  const outputs = listOf(f(...args)).filter(differentiable);
   for (const [k, input] of wanted.entries()) {
     const analytic = outputs.map((out) => jacobianRows(out, input));
-    for (let j = 0; j < input.numel(); j++) {
-      const numeric = difference(fn, args, input, j, eps);
+    for (let j = 0; j < parts(input.data).numel(); j++) {
+      const numeric = difference(f, args, input, j, eps);
       for (const [o, rows] of analytic.entries()) {
         for (const [i, row] of rows.entries()) {
           const a = row === null ? 0 : row[j]!, n = numeric[o]![i]!;
@@ -69,23 +78,23 @@ export function gradcheck(
 
 /** For each output element: the gradient of the input as numbers, null where there is none. */
 function jacobianRows(out: Tensor, input: Tensor): (number[] | null)[] {
-  const n = out.numel();
+  const n = parts(out.detach()).numel();
   if (!out.requires_grad) return new Array(n).fill(null);
   return Array.from({ length: n }, (_, i) => {
-    const seed = out.detach().new_zeros([n]);
-    seed.select(0, i).fill_(1);
+    const seed = out.detach().new_zeros(out.shape);
+    parts(seed).view([n]).select(0, i).fill_(1);
     const [g] = grad(out, input, {
-      grad_outputs: seed.view(out.shape),
+      grad_outputs: seed,
       retain_graph: true,
       allow_unused: true,
     });
-    return g ? Array.from(g.double().to_typed_array(), Number) : null;
+    return g ? numbers(g) : null;
   });
 }
 
 /** Central differences of all outputs in element `j` of `input`. */
 function difference(
-  fn: Differentiable,
+  f: Differentiable,
   args: readonly Tensor[],
   input: Tensor,
   j: number,
@@ -97,7 +106,7 @@ function difference(
   });
   const at = (x: number): number[][] => {
     no_grad(() => element.place.fill_(x));
-    return values(fn, args);
+    return values(f, args);
   };
   const high = at(element.value + eps), low = at(element.value - eps);
   no_grad(() => element.place.fill_(element.value));
@@ -106,38 +115,45 @@ function difference(
 
 /** Element `j` (row-major) of a tensor of any strides, as a 0-dim view. */
 function place1(t: Tensor, j: number): Tensor {
-  let view: Tensor = t.data; // perturbations must not count as writes
+  let view: Tensor = parts(t.data); // perturbations must not count as writes
   const index: number[] = [];
+  const sizes = view.sizes;
   let rest = j;
-  for (let d = t.sizes.length - 1; d >= 0; d--) {
-    index[d] = rest % t.sizes[d]!;
-    rest = Math.floor(rest / t.sizes[d]!);
+  for (let d = sizes.length - 1; d >= 0; d--) {
+    index[d] = rest % sizes[d]!;
+    rest = Math.floor(rest / sizes[d]!);
   }
   for (const i of index) view = view.select(0, i);
   return view;
 }
 
-/** {@linkcode gradcheck} of the gradients of `fn`: second derivatives. */
+/** Fixed, irregular numbers in the shape and dtype of `t`. */
+function irregular(t: Tensor): Tensor {
+  const out = t.new_empty(t.shape), flat = parts(out).view([-1]);
+  flat.copy_(
+    flat.new_tensor(Array.from({ length: flat.numel() }, (_, i) => Math.sin(12.9898 * (i + 1)) + 0.1)),
+  );
+  return out;
+}
+
+/** {@linkcode gradcheck} of the gradients of `f`: second derivatives. */
 export function gradgradcheck(
-  fn: Differentiable,
+  f: Differentiable,
   inputs: Tensor | readonly Tensor[],
   grad_outputs: Tensor | readonly Tensor[] | null = null,
   options: GradcheckOptions = {},
 ): boolean {
   const args = listOf(inputs as Tensor | Tensor[]);
-  const probe = listOf(fn(...args)).filter(differentiable);
-  // Without a given direction: fixed, irregular numbers.
+  const probe = listOf(f(...args)).filter(differentiable);
+  // Without a given direction any will do.
   const directions = grad_outputs !== null
     ? listOf(grad_outputs as Tensor | Tensor[])
-    : probe.map((t) =>
-      t.detach().new_tensor(Array.from({ length: t.numel() }, (_, i) => Math.sin(12.9898 * (i + 1)) + 0.1))
-        .view(t.shape).requires_grad_(true)
-    );
+    : probe.map((t) => irregular(t.detach()).requires_grad_(true));
   const n = args.length;
   const first = (...all: Tensor[]): Tensor[] =>
     enable_grad(() => {
       const xs = all.slice(0, n), gs = all.slice(n);
-      const outs = listOf(fn(...xs)).filter(differentiable);
+      const outs = listOf(f(...xs)).filter(differentiable);
       const live = outs.map((o, i) => [o, gs[i]!] as const).filter(([o]) => o.requires_grad);
       const wanted = xs.filter((t) => t instanceof Tensor && t.requires_grad);
       const grads = grad(live.map(([o]) => o), wanted, {

@@ -444,7 +444,10 @@ export const arithmetic: Table = {
   })],
   sign: [op({
     schema: "sign(Tensor self) -> Tensor",
-    impl: unarySame("sign"),
+    impl: (self: Tensor) => {
+      if (self.dtype.kind === Kind.complex) throw complexRefusal("sign", self.dtype);
+      return unarySame("sign")(self);
+    },
     plain: true,
     direct: true,
     inplace: true,

@@ -188,6 +188,10 @@ function contract(a: Term, b: Term, later: ReadonlySet<string>): Term {
 }
 
 function cdist(a: Tensor, b: Tensor, p: number): Tensor {
+  for (const [i, t] of [a, b].entries()) {
+    if (t.dtype.kind === Kind.float) continue;
+    throw new RuntimeError(`cdist only supports floating-point dtypes, X${i + 1} got: ${t.dtype.scalarName}`);
+  }
   if (a.sizes.length < 2 || b.sizes.length < 2) {
     throw new RuntimeError(
       `cdist only supports at least 2D tensors, X${a.sizes.length < 2 ? 1 : 2} got: ${
@@ -429,7 +433,7 @@ export const composites: Table = {
           `linalg.vecdot: Expected x and y to have the same dtype, but found x of type ${self.dtype.scalarName} and y of type ${other.dtype.scalarName} instead`,
         );
       }
-      return self.mul(other).sum(dim);
+      return self.conj().mul(other).sum(dim);
     },
     only: "function",
     doc: "Dot products of vectors along a dimension.",

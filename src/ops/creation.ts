@@ -32,6 +32,20 @@ function checkSizes(size: Sizes): void {
   }
 }
 
+/** The types of PyTorch's `Scalar::to`. */
+const SCALAR_NAMES: Readonly<Record<string, string>> = {
+  float32: "float",
+  float64: "double",
+  float16: "at::Half",
+  bfloat16: "at::BFloat16",
+  bool: "bool",
+  uint8: "uint8_t",
+  int8: "int8_t",
+  int16: "int16_t",
+  int32: "int",
+  int64: "int64_t",
+};
+
 /** Fills with a number. */
 export function fillTensor(t: Tensor, value: Scalar): Tensor {
   if (t.dtype.kind === Kind.complex) {
@@ -41,6 +55,14 @@ export function fillTensor(t: Tensor, value: Scalar): Tensor {
     fillTensor(part(0), value instanceof Complex ? value.re : value);
     fillTensor(part(1), value instanceof Complex ? value.im : 0);
     return t;
+  }
+  if (value instanceof Complex) {
+    if (value.im !== 0) {
+      throw new RuntimeError(
+        `value cannot be converted to type ${SCALAR_NAMES[t.dtype.name]} without overflow`,
+      );
+    }
+    return fillTensor(t, value.re);
   }
   runPointwise(formula("copy"), t.dtype.compute, t, [value]);
   return t;

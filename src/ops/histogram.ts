@@ -57,6 +57,7 @@ function checkBins(bins: number, d: number): void {
 
 function histc(self: Tensor, bins: number, min: number, max: number): Tensor {
   if (self.dtype === bfloat16) return histc(self.to(float32), bins, min, max).to(bfloat16);
+  if (self.dtype.kind === Kind.complex) refuse("aminmax_cpu", self.dtype);
   if (!isReal(self.dtype)) refuse("histogram_cpu", self.dtype);
   checkBins(bins, 0);
   const backend = self.storage.backend;

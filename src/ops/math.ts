@@ -155,7 +155,13 @@ export const math: Table = {
     "acosh",
     "Inverse hyperbolic cosine.",
     "self",
-    (c) => c.grad.mul(c.self.mul(c.self).sub(1).rsqrt()),
+    (c) =>
+      // The root of a product is not that of its factors where these are complex.
+      c.grad.mul(
+        c.self.dtype.kind === Kind.complex
+          ? c.self.add(1).rsqrt().mul(c.self.sub(1).rsqrt())
+          : c.self.mul(c.self).sub(1).rsqrt(),
+      ),
     {
       aliases: ["arccosh"],
     },

@@ -29,6 +29,10 @@ function softmaxKernel(log: boolean, name: string) {
     if (self.dtype.kind < Kind.float) {
       throw new RuntimeError(`"${name}_lastdim_kernel_impl" not implemented for '${self.dtype.scalarName}'`);
     }
+    if (self.dtype.kind === Kind.complex) {
+      const last = d === self.sizes.length - 1 ? `${name}_lastdim` : "softmax";
+      throw new RuntimeError(`"${last}_kernel_impl" not implemented for '${self.dtype.scalarName}'`);
+    }
     const x = packed(self);
     const out = emptyTensor(self.sizes, self.dtype, self.storage.backend);
     const [outer, n, inner] = splitAround(self.sizes, d);

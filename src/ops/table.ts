@@ -41,6 +41,7 @@ import { specials } from "./special.ts";
 import { installTensorApi } from "./tensor_api.ts";
 import { complexNumbers } from "./complex.ts";
 import { fft } from "./fft.ts";
+import { spectral } from "./spectral.ts";
 import { triangles } from "./triangle.ts";
 import { views } from "./view.ts";
 
@@ -80,6 +81,7 @@ const families: readonly Table[] = [
   sorting,
   complexNumbers,
   fft,
+  spectral,
   triangles,
 ];
 

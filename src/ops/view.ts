@@ -416,7 +416,8 @@ function asStridedBackward(
   const summed = flat.index_add(0, places, grad.reshape([-1]));
   // Input elements that share a place each get their share.
   const mine = fn.arange!(length, { device: grad.device }).as_strided(sizes, inStrides, inOffset - base);
-  const used = flat.index_add(0, mine.reshape([-1]), grad.new_ones([1]).expand([numelOf(sizes)]));
+  const one = grad.new_ones([1], { dtype: toReal(grad.dtype) });
+  const used = one.new_zeros([length]).index_add(0, mine.reshape([-1]), one.expand([numelOf(sizes)]));
   const shared = summed.div(used.clamp_min(1));
   return shared.as_strided(sizes, inStrides, inOffset - base).clone();
 }

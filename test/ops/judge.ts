@@ -49,7 +49,7 @@ function tensorOf(v: Json): Tensor {
   return torch.frombuffer(bytesOf(v.data), { dtype }).reshape(v.shape).to(device);
 }
 
-const KINDS = ["tensor", "float", "int", "dtype", "slice", "ellipsis", "tuple"];
+const KINDS = ["tensor", "complex", "float", "int", "dtype", "slice", "ellipsis", "tuple"];
 /** Is v a tagged value, e.g. {"dtype": "float32"}, and not an options object that has such a key? */
 function tagged(v: Json, kind: string): boolean {
   if (!(kind in v) || Object.keys(v).some((k) => !KINDS.includes(k) && k !== "names")) return false;
@@ -65,6 +65,7 @@ export function decode(v: Json): Json {
     const x = v.float === "inf" ? Infinity : v.float === "-inf" ? -Infinity : Number(v.float);
     return Number.isInteger(x) ? torch.pyfloat(x) : x;
   }
+  if (tagged(v, "complex")) return new torch.Complex(v.complex[0], v.complex[1]);
   if (tagged(v, "int")) return BigInt(v.int);
   if (tagged(v, "dtype")) return api[v.dtype];
   if (tagged(v, "slice")) return api.Slice(...v.slice.map((x: Json) => x ?? null));
@@ -129,6 +130,8 @@ export function call(spec: string, args: Json[], kwargs: Record<string, Json>): 
 }
 
 function valuesOf(t: Tensor): (number | bigint)[] {
+  // The real and the imaginary part of each.
+  if (t.dtype.is_complex) return valuesOf(torch.view_as_real(t.detach().resolve_conj()));
   return t.detach().reshape([-1]).to(widest(t)).to_typed_array() as unknown as (number | bigint)[];
 }
 /** The dtype in which to compare: integers exactly, floats as doubles. */
@@ -145,14 +148,14 @@ function difference(got: unknown, want: Json, c: Case, onlyShape: boolean): stri
   }
   if (onlyShape || got.numel() === 0) return null;
   const a = valuesOf(got), b = valuesOf(expected);
-  const float = got.dtype.is_floating_point;
+  const float = got.dtype.is_floating_point || got.dtype.is_complex;
   const half = want.dtype === "float16" || want.dtype === "bfloat16";
   const { rtol, atol } = c.tol ??
     (half && device !== "cpu"
       ? { rtol: want.dtype === "float16" ? 2e-3 : 1.6e-2, atol: 1e-4 }
       : half || !float
       ? { rtol: 0, atol: 0 }
-      : want.dtype === "float64" && c.dtype !== "float32"
+      : /^(float64|complex128)$/.test(want.dtype) && !/^(float32|complex64)$/.test(c.dtype)
       ? { rtol: 1e-7, atol: 1e-9 }
       : { rtol: 1e-4, atol: 1e-5 });
   for (let i = 0; i < b.length; i++) {
