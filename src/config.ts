@@ -7,7 +7,8 @@ import { cpuBackend } from "./backend/wasm.ts";
 import { type DType, get_default_dtype, Kind } from "./base/dtype.ts";
 import { RuntimeError } from "./base/errors.ts";
 import { internal } from "./base/scope.ts";
-import { listedStorages, mib, setSoftLimit, softLimit, stats } from "./base/storage.ts";
+import { holdings, mib } from "./base/holdings.ts";
+import { listedStorages, setSoftLimit, softLimit, stats } from "./base/storage.ts";
 import { Tensor } from "./tensor.ts";
 
 /** The library's version. */
@@ -89,11 +90,24 @@ export function memory_stats(): Record<string, number> {
   };
 }
 
-/** {@linkcode memory_stats} as a table. */
+/**
+ * {@linkcode memory_stats} as a table, and the tensors in memory by size: those that the program or an autograd graph may
+ * hold. `torch.utils.find_leaks` tells where tensors were made.
+ */
 export function memory_summary(): string {
-  const rows = Object.entries(memory_stats());
-  const width = Math.max(...rows.map(([k]) => k.length));
-  return rows.map(([k, v]) => `${k.padEnd(width)}  ${/bytes/.test(k) ? mib(v) : v}`).join("\n") + "\n";
+  const stats: [string, number | string][] = Object.entries(memory_stats())
+    .map(([name, n]) => [name, /bytes/.test(name) ? mib(n) : n]);
+  const width = Math.max(...stats.map(([name]) => name.length));
+  const lines = stats.map(([name, n]) => `${name.padEnd(width)}  ${n}`);
+  const tensors = holdings(listedStorages().filter((s) => s.backend === cpuBackend)).slice(0, 10);
+  if (tensors.length > 0) lines.push("", "tensors in memory that the program or a graph may hold, by size:");
+  for (const { bytes, count, held } of tensors) {
+    lines.push(
+      `  ${String(count).padStart(8)} x ${mib(bytes).padEnd(12)}${mib(bytes * count).padStart(12)}` +
+        (held > 0 ? `  (${held} held by graphs)` : ""),
+    );
+  }
+  return lines.join("\n") + "\n";
 }
 
 /** Sets the soft limit on the resident bytes of tensors that only the user may still hold (docs/memory.md). */

@@ -9,7 +9,7 @@ import type { Device } from "./base/device.ts";
 import type { DType } from "./base/dtype.ts";
 import { RuntimeError } from "./base/errors.ts";
 import { contiguousStrides, isContiguous, numelOf, Size } from "./base/size.ts";
-import { ANCHOR_BYTES, anchorFor, release, type Storage } from "./base/storage.ts";
+import { anchorFor, anchoring, release, type Storage } from "./base/storage.ts";
 import type { TensorMethods } from "./_gen/tensor_methods.ts";
 import type { GradMeta, Node, ViewInfo } from "./autograd/graph.ts";
 
@@ -147,7 +147,7 @@ export class Tensor {
 
 /** A contiguous tensor over fresh bytes. */
 export function wrapStorage(storage: Storage, dtype: DType, sizes: readonly number[], count: number): Tensor {
-  const anchor = storage.nbytes >= ANCHOR_BYTES && storage.backend.hasData ? anchorFor(storage) : null;
+  const anchor = storage.nbytes >= anchoring.from && storage.backend.hasData ? anchorFor(storage) : null;
   return new Tensor(storage, dtype, sizes, contiguousStrides(sizes), 0, count, true, anchor);
 }
 

@@ -45,12 +45,15 @@ class WasmBackend implements Backend {
     );
   }
 
+  get maxBytes(): number | undefined {
+    return this.core === null ? undefined : this.core.maxByteLength - this.core.heapBase;
+  }
+
   grow(bytes: number): boolean {
     const core = this.#loaded;
     const before = core.byteLength;
-    // A little more than asked for: the block must fit after rounding to a bin.
-    const needed = bytes + (bytes >> 3) + 65536;
-    for (const want of [Math.max(needed, GROWTH, before >> 3), needed]) {
+    const needed = bytes + 65536;
+    for (const want of [Math.max(needed, GROWTH, Math.floor(before / 8)), needed]) { // sizes may pass 2^31: no shifts
       if (core.grow(want)) {
         this.allocator.extend(before, core.byteLength - before);
         this.#refresh();

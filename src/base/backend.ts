@@ -25,6 +25,8 @@ export interface Backend {
   /** False for `meta`: tensors have shapes and dtypes but no bytes. */
   readonly hasData: boolean;
   readonly allocator: Allocator;
+  /** The most bytes that there can be, where that is known. */
+  readonly maxBytes?: number | undefined;
 
   /** The argument area that `call` passes to a kernel: 8-byte slots seen as words and as doubles. */
   readonly argWords: Int32Array;

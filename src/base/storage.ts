@@ -16,6 +16,7 @@
 import type { Backend } from "./backend.ts";
 import { collectGarbage, collectUnreachable } from "./collect.ts";
 import { internalError, OutOfMemoryError } from "./errors.ts";
+import { describeHoldings, mib } from "./holdings.ts";
 import { currentScope } from "./scope.ts";
 
 /** What a listed storage costs besides its bytes: its JavaScript objects. Bounds the list's length. */
@@ -109,10 +110,10 @@ export function listedStorages(): readonly Storage[] {
 
 /** New uninitialised bytes on a device. */
 export function allocate(backend: Backend, nbytes: number): Storage {
+  // The launch before is done: its operands may go. And tensors that are filled without a launch must grow old too.
+  if (!clock.busy) clock.tick++;
   let block = backend.allocator.alloc(nbytes);
   if (block < 0) block = makeRoom(backend, nbytes);
-  // Tensors that are filled without a launch must grow old too.
-  if (!clock.busy) clock.tick++;
   const scope = currentScope();
   const s = new Storage(backend, nbytes, backend.allocator.address(block), block, scope === null);
   if (scope === null) {
@@ -304,36 +305,51 @@ function relieve(): void {
   loadedSinceRelief = 0;
 }
 
+/** What was last put aside to make room, for the error if that is not enough, or not the next time. */
+let lastMoved = "no tensors";
+
+/** A block, after everything has been tried; an error that says what the memory is used for if that was not enough. */
 function makeRoom(backend: Backend, nbytes: number): number {
   const allocator = backend.allocator;
   if (backend.grow(nbytes)) {
     const block = allocator.alloc(nbytes);
     if (block >= 0) return block;
   }
+  // Said before anything is moved: afterwards nobody could tell.
+  const seen = young.filter((s) => s.listed && s.backend === backend);
   allocator.flush();
   let block = allocator.alloc(nbytes);
   for (const [cutoff, may] of [[lastReliefTick, unheld], [Infinity, unheld], [Infinity, any]] as const) {
-    if (block >= 0) return block;
+    if (block >= 0) break;
     compact();
     evictUntil(0, cutoff, (s) => s.backend === backend && may(s));
     allocator.flush();
     block = allocator.alloc(nbytes);
   }
+  const moved = seen.filter((s) => s.evicted !== null), most = backend.maxBytes;
+  if (moved.length > 0) lastMoved = describeHoldings(moved);
   if (block >= 0) return block;
   throw new OutOfMemoryError(
-    `${backend.device} out of memory. Tried to allocate ${mib(nbytes)} (${
-      mib(allocator.reserved)
-    } reserved in all; ` +
-      `${mib(allocator.allocated)} in use that cannot be moved; largest free range ${
-        mib(allocator.largestFree())
-      })`,
+    `${backend.device} out of memory. Tried to allocate ${mib(nbytes)} (` +
+      [
+        ...(most === undefined ? [] : [`${mib(most)} total capacity`]),
+        `${mib(allocator.reserved)} reserved`,
+        `${mib(allocator.allocated)} in use by the operation itself and what it works on`,
+        `largest free range ${mib(allocator.largestFree())}`,
+      ].join("; ") +
+      `). To make room, everything else was put aside: ${lastMoved}. ` +
+      (most !== undefined && nbytes >= most
+        ? "No tensor can be larger than the capacity."
+        : "If less would do: smaller batches, torch.no_grad() where no gradient is needed, or no references to " +
+          "tensors that are done with."),
   );
 }
 
-/** `1.50 MiB`, as PyTorch writes sizes. */
-export function mib(bytes: number): string {
-  return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(2)} GiB` : `${(bytes / 2 ** 20).toFixed(2)} MiB`;
-}
+/** From which size on storages get an anchor, and who else hears of it: changed while leaks are looked for. */
+export const anchoring: { from: number; made: ((s: Storage) => void) | null } = {
+  from: ANCHOR_BYTES,
+  made: null,
+};
 
 // The held value must not reach the bytes, or they would never be collected: hence an id and a table.
 const registered = new Map<number, Storage>();
@@ -353,6 +369,7 @@ const registry = new FinalizationRegistry<number>((id) => {
  */
 export function anchorFor(s: Storage): object {
   const anchor = {};
+  anchoring.made?.(s);
   s.held = new WeakRef(anchor);
   s.id = nextId++;
   registered.set(s.id, s);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mib } from "../base/storage.ts";
+import { mib } from "../base/holdings.ts";
 import { translated } from "../backend/cuda.ts";
 import { backendFor, type CudaDevice } from "./devices.ts";
 

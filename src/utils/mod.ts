@@ -5,3 +5,4 @@
  */
 export * as checkpoint from "./checkpoint.ts";
 export * as data from "./data/mod.ts";
+export { find_leaks, type Leak } from "./leaks.ts";
