@@ -93,6 +93,7 @@ function updateAdam(optimizer: Optimizer, algorithm: Algorithm, group: ParamGrou
  * Adam: steps scaled by running means of gradients and their squares.
  *
  * @see https://arxiv.org/abs/1412.6980
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.Adam.html
  */
 export class Adam extends Optimizer {
   constructor(
@@ -123,6 +124,7 @@ export class Adam extends Optimizer {
  * Adam with weight decay apart from the gradient.
  *
  * @see https://arxiv.org/abs/1711.05101
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.AdamW.html
  */
 export class AdamW extends Optimizer {
   constructor(

@@ -44,6 +44,7 @@ const ADAMAX = signature<{ params: Params } & AdamaxOptions>("Adamax", {
  * Adam with the infinity norm.
  *
  * @see https://arxiv.org/abs/1412.6980
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.Adamax.html
  */
 export class Adamax extends Optimizer {
   constructor(
@@ -97,6 +98,7 @@ const NADAM = signature<{ params: Params } & NAdamOptions>("NAdam", {
  * Adam with Nesterov momentum.
  *
  * @see https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.NAdam.html
  */
 export class NAdam extends Optimizer {
   constructor(
@@ -164,6 +166,7 @@ const RADAM = signature<{ params: Params } & RAdamOptions>("RAdam", {
  * Adam whose adaptive step is rectified while its variance is uncertain.
  *
  * @see https://arxiv.org/abs/1908.03265
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.RAdam.html
  */
 export class RAdam extends Optimizer {
   constructor(

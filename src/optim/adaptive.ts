@@ -45,6 +45,7 @@ const RMSPROP = signature<{ params: Params } & RMSpropOptions>("RMSprop", {
  * Steps divided by the root of a running mean of squared gradients.
  *
  * @see https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
  */
 export class RMSprop extends Optimizer {
   constructor(
@@ -110,6 +111,7 @@ const ADAGRAD = signature<{ params: Params } & AdagradOptions>("Adagrad", {
  * Steps divided by the root of the sum of squared gradients.
  *
  * @see http://jmlr.org/papers/v12/duchi11a.html
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.Adagrad.html
  */
 export class Adagrad extends Optimizer {
   constructor(
@@ -182,6 +184,7 @@ const ADADELTA = signature<{ params: Params } & AdadeltaOptions>("Adadelta", {
  * Steps in the units of the parameters, without a global learning rate.
  *
  * @see https://arxiv.org/abs/1212.5701
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.Adadelta.html
  */
 export class Adadelta extends Optimizer {
   constructor(
@@ -232,7 +235,11 @@ const RPROP = signature<{ params: Params } & RpropOptions>("Rprop", {
   foreach: null,
   maximize: false,
 });
-/** Resilient backpropagation: steps by the sign of the gradient, longer while it stays the same. */
+/**
+ * Resilient backpropagation: steps by the sign of the gradient, longer while it stays the same.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.Rprop.html
+ */
 export class Rprop extends Optimizer {
   constructor(
     params: Params,
@@ -289,6 +296,7 @@ const ASGD_ARGS = signature<{ params: Params } & ASGDOptions>("ASGD", {
  * Averaged stochastic gradient descent.
  *
  * @see https://dl.acm.org/citation.cfm?id=131098
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.ASGD.html
  */
 export class ASGD extends Optimizer {
   constructor(

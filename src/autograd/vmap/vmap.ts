@@ -38,7 +38,8 @@ export interface VmapOptions {
   chunk_size?: number | null;
 }
 
-// deno-lint-ignore no-explicit-any -- functions to transform take and return whatever users like
+/** A function to transform. */
+// deno-lint-ignore no-explicit-any -- these take and return whatever users like
 export type AnyFunction = (...args: any[]) => any;
 
 interface Settings {

@@ -31,31 +31,51 @@ abstract class InplaceActivation extends Module {
   }
 }
 
-/** max(0, x) */
+/**
+ * max(0, x)
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ReLU.html
+ */
 export class ReLU extends InplaceActivation {
   override forward(input: Tensor): Tensor {
     return F.relu(input, this.inplace);
   }
 }
-/** Self-normalizing ELU. */
+/**
+ * Self-normalizing ELU.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.SELU.html
+ */
 export class SELU extends InplaceActivation {
   override forward(input: Tensor): Tensor {
     return F.selu(input, this.inplace);
   }
 }
-/** x sigmoid(x) */
+/**
+ * x sigmoid(x)
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.SiLU.html
+ */
 export class SiLU extends InplaceActivation {
   override forward(input: Tensor): Tensor {
     return F.silu(input, this.inplace);
   }
 }
-/** x tanh(softplus(x)) */
+/**
+ * x tanh(softplus(x))
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Mish.html
+ */
 export class Mish extends InplaceActivation {
   override forward(input: Tensor): Tensor {
     return F.mish(input, this.inplace);
   }
 }
-/** x hardsigmoid(x) */
+/**
+ * x hardsigmoid(x)
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Hardswish.html
+ */
 export class Hardswish extends InplaceActivation {
   override forward(input: Tensor): Tensor {
     return F.hardswish(input, this.inplace);
@@ -64,7 +84,11 @@ export class Hardswish extends InplaceActivation {
     return "";
   }
 }
-/** min(max(0, x + 3), 6) / 6 */
+/**
+ * min(max(0, x + 3), 6) / 6
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html
+ */
 export class Hardsigmoid extends InplaceActivation {
   override forward(input: Tensor): Tensor {
     return F.hardsigmoid(input, this.inplace);
@@ -74,31 +98,51 @@ export class Hardsigmoid extends InplaceActivation {
   }
 }
 
-/** 1 / (1 + exp(-x)) */
+/**
+ * 1 / (1 + exp(-x))
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html
+ */
 export class Sigmoid extends Module {
   override forward(input: Tensor): Tensor {
     return aten.sigmoid(input);
   }
 }
-/** tanh(x) */
+/**
+ * tanh(x)
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Tanh.html
+ */
 export class Tanh extends Module {
   override forward(input: Tensor): Tensor {
     return aten.tanh(input);
   }
 }
-/** log(sigmoid(x)) */
+/**
+ * log(sigmoid(x))
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LogSigmoid.html
+ */
 export class LogSigmoid extends Module {
   override forward(input: Tensor): Tensor {
     return aten.log_sigmoid(input);
   }
 }
-/** x / (1 + |x|) */
+/**
+ * x / (1 + |x|)
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Softsign.html
+ */
 export class Softsign extends Module {
   override forward(input: Tensor): Tensor {
     return F.softsign(input);
   }
 }
-/** x - tanh(x) */
+/**
+ * x - tanh(x)
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Tanhshrink.html
+ */
 export class Tanhshrink extends Module {
   override forward(input: Tensor): Tensor {
     return F.tanhshrink(input);
@@ -114,7 +158,11 @@ const THRESHOLD = signature<ThresholdOptions>("Threshold", {
   value: required,
   inplace: false,
 });
-/** x where it is above `threshold`, else `value`. */
+/**
+ * x where it is above `threshold`, else `value`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Threshold.html
+ */
 export class Threshold extends Module {
   threshold: number;
   value: number;
@@ -147,6 +195,7 @@ const RRELU = signature<RReLUOptions>("RReLU", { lower: 1 / 8, upper: 1 / 3, inp
  * Leaky ReLU with a random slope in training.
  *
  * @see https://arxiv.org/abs/1505.00853
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.RReLU.html
  */
 export class RReLU extends Module {
   lower: number;
@@ -183,7 +232,11 @@ const HARDTANH = signature<HardtanhOptions>("Hardtanh", {
   min_value: null,
   max_value: null,
 });
-/** x clamped to [min_val, max_val] */
+/**
+ * x clamped to [min_val, max_val]
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Hardtanh.html
+ */
 export class Hardtanh extends Module {
   min_val: number;
   max_val: number;
@@ -216,7 +269,11 @@ export class Hardtanh extends Module {
     return `min_val=${floatRepr(this.min_val)}, max_val=${floatRepr(this.max_val)}${inplace}`;
   }
 }
-/** min(max(0, x), 6) */
+/**
+ * min(max(0, x), 6)
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ReLU6.html
+ */
 export class ReLU6 extends Hardtanh {
   constructor(inplace?: boolean | Inplace);
   constructor(...args: unknown[]) {
@@ -249,13 +306,18 @@ abstract class AlphaActivation extends Module {
  * x if x > 0, else alpha (exp(x) - 1)
  *
  * @see https://arxiv.org/abs/1511.07289
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ELU.html
  */
 export class ELU extends AlphaActivation {
   override forward(input: Tensor): Tensor {
     return F.elu(input, this.alpha, this.inplace);
   }
 }
-/** max(0, x) + min(0, alpha (exp(x / alpha) - 1)) */
+/**
+ * max(0, x) + min(0, alpha (exp(x / alpha) - 1))
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.CELU.html
+ */
 export class CELU extends AlphaActivation {
   override forward(input: Tensor): Tensor {
     return F.celu(input, this.alpha, this.inplace);
@@ -266,7 +328,11 @@ interface LeakyReLUOptions extends Inplace {
   negative_slope?: number;
 }
 const LEAKY_RELU = signature<LeakyReLUOptions>("LeakyReLU", { negative_slope: 0.01, inplace: false });
-/** x if x > 0, else negative_slope x */
+/**
+ * x if x > 0, else negative_slope x
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
+ */
 export class LeakyReLU extends Module {
   negative_slope: number;
   inplace: boolean;
@@ -286,7 +352,11 @@ export class LeakyReLU extends Module {
 }
 
 const GLU_ARGS = signature<{ dim?: number }>("GLU", { dim: -1 });
-/** The first half along `dim` times the sigmoid of the second half. */
+/**
+ * The first half along `dim` times the sigmoid of the second half.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.GLU.html
+ */
 export class GLU extends Module {
   dim: number;
   constructor(dim?: number | { dim?: number });
@@ -309,6 +379,7 @@ const GELU_ARGS = signature<{ approximate?: GELUApproximation }>("GELU", { appro
  * x Phi(x)
  *
  * @see https://arxiv.org/abs/1606.08415
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.GELU.html
  */
 export class GELU extends Module {
   approximate: GELUApproximation;
@@ -337,13 +408,21 @@ abstract class Shrink extends Module {
     return pyrepr(this.lambd);
   }
 }
-/** x outside [-lambd, lambd], else 0 */
+/**
+ * x outside [-lambd, lambd], else 0
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Hardshrink.html
+ */
 export class Hardshrink extends Shrink {
   override forward(input: Tensor): Tensor {
     return aten.hardshrink(input, this.lambd);
   }
 }
-/** x moved by lambd towards 0 */
+/**
+ * x moved by lambd towards 0
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Softshrink.html
+ */
 export class Softshrink extends Shrink {
   override forward(input: Tensor): Tensor {
     return aten.softshrink(input, this.lambd);
@@ -355,7 +434,11 @@ interface SoftplusOptions {
   threshold?: number;
 }
 const SOFTPLUS = signature<SoftplusOptions>("Softplus", { beta: 1, threshold: 20 });
-/** log(1 + exp(beta x)) / beta; x itself where beta x is above `threshold`. */
+/**
+ * log(1 + exp(beta x)) / beta; x itself where beta x is above `threshold`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Softplus.html
+ */
 export class Softplus extends Module {
   beta: number;
   threshold: number;
@@ -384,6 +467,7 @@ const PRELU = signature<PReLUOptions>("PReLU", { num_parameters: 1, init: 0.25, 
  * Leaky ReLU with learned slopes, one in all or one per channel.
  *
  * @see https://arxiv.org/abs/1502.01852
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.PReLU.html
  */
 export class PReLU extends Module {
   num_parameters: number;
@@ -423,25 +507,41 @@ abstract class SoftmaxActivation extends Module {
     return `dim=${pyrepr(this.dim)}`;
   }
 }
-/** exp(x) / sum exp(x) along `dim` */
+/**
+ * exp(x) / sum exp(x) along `dim`
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Softmax.html
+ */
 export class Softmax extends SoftmaxActivation {
   override forward(input: Tensor): Tensor {
     return F.softmax(input, this.dim);
   }
 }
-/** softmax(-x) */
+/**
+ * softmax(-x)
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Softmin.html
+ */
 export class Softmin extends SoftmaxActivation {
   override forward(input: Tensor): Tensor {
     return F.softmin(input, this.dim);
   }
 }
-/** log(softmax(x)), computed stably */
+/**
+ * log(softmax(x)), computed stably
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html
+ */
 export class LogSoftmax extends SoftmaxActivation {
   override forward(input: Tensor): Tensor {
     return F.log_softmax(input, this.dim);
   }
 }
-/** Softmax over the channels of (N, C, H, W) or (C, H, W). */
+/**
+ * Softmax over the channels of (N, C, H, W) or (C, H, W).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Softmax2d.html
+ */
 export class Softmax2d extends Module {
   override forward(input: Tensor): Tensor {
     if (input.dim() !== 3 && input.dim() !== 4) {

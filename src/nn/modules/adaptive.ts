@@ -38,6 +38,7 @@ export type ASMoutput = [output: Tensor, loss: Tensor] & { readonly output: Tens
  * Softmax over many classes: frequent ones directly, rare ones by clusters with smaller projections.
  *
  * @see https://arxiv.org/abs/1609.04309
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.AdaptiveLogSoftmaxWithLoss.html
  */
 export class AdaptiveLogSoftmaxWithLoss extends Module {
   in_features: number;

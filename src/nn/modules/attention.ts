@@ -68,6 +68,7 @@ export function checkPaddingMask(mask: Tensor | null): void {
  * Attention with several heads. Gives the output and the attention weights (null without `need_weights`).
  *
  * @see https://arxiv.org/abs/1706.03762
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html
  */
 export class MultiheadAttention extends Module {
   embed_dim: number;

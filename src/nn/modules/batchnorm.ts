@@ -161,7 +161,11 @@ export abstract class BatchNorm extends NormBase {
   }
 }
 
-/** Batch normalization of (N, C) or (N, C, L). */
+/**
+ * Batch normalization of (N, C) or (N, C, L).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
+ */
 export class BatchNorm1d extends BatchNorm {
   override _check_input_dim(input: Tensor): void {
     checkRank(input, 2, 3);
@@ -177,7 +181,11 @@ export class BatchNorm2d extends BatchNorm {
     checkRank(input, 4);
   }
 }
-/** Batch normalization of (N, C, D, H, W). */
+/**
+ * Batch normalization of (N, C, D, H, W).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm3d.html
+ */
 export class BatchNorm3d extends BatchNorm {
   override _check_input_dim(input: Tensor): void {
     checkRank(input, 5);

@@ -157,7 +157,11 @@ export class Sequential extends ModuleSequence {
   }
 }
 
-/** A list of modules; what to do with them is up to `forward` of the module that has it. */
+/**
+ * A list of modules; what to do with them is up to `forward` of the module that has it.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
+ */
 export class ModuleList extends ModuleSequence {
   constructor(modules?: Iterable<Module> | null) {
     super();
@@ -170,7 +174,11 @@ export class ModuleList extends ModuleSequence {
   }
 }
 
-/** Modules by name; what to do with them is up to `forward` of the module that has it. */
+/**
+ * Modules by name; what to do with them is up to `forward` of the module that has it.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ModuleDict.html
+ */
 export class ModuleDict extends Module {
   constructor(modules?: Named<Module> | null) {
     super();
@@ -240,7 +248,11 @@ function asParameter(value: unknown): unknown {
   return value instanceof Tensor && !(value instanceof Parameter) ? new Parameter(value) : value;
 }
 
-/** A list of parameters. */
+/**
+ * A list of parameters.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ParameterList.html
+ */
 export class ParameterList extends Module {
   [index: number]: Parameter;
   #size = 0;
@@ -294,7 +306,11 @@ export class ParameterList extends Module {
   }
 }
 
-/** Parameters by name. */
+/**
+ * Parameters by name.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ParameterDict.html
+ */
 export class ParameterDict extends Module {
   #keys = new Set<string>();
 
@@ -395,7 +411,11 @@ export class ParameterDict extends Module {
   }
 }
 
-/** Deprecated: subclass `Module`. */
+/**
+ * Deprecated: subclass `Module`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Container.html
+ */
 export class Container extends Module {
   constructor(modules: Readonly<Record<string, Module>> = {}) {
     super();

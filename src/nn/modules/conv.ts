@@ -197,7 +197,11 @@ abstract class Conv extends ConvNd {
 type K = Partial<ConvOptions>;
 type T = Partial<ConvTransposeOptions>;
 
-/** 1D convolution: (N, C, L). */
+/**
+ * 1D convolution: (N, C, L).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Conv1d.html
+ */
 export class Conv1d extends Conv {
   constructor(options: ConvOptions);
   constructor(
@@ -249,7 +253,11 @@ export class Conv2d extends Conv {
   }
 }
 
-/** 3D convolution: (N, C, D, H, W). */
+/**
+ * 3D convolution: (N, C, D, H, W).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Conv3d.html
+ */
 export class Conv3d extends Conv {
   constructor(options: ConvOptions);
   constructor(
@@ -320,7 +328,11 @@ abstract class ConvTranspose extends ConvNd {
   }
 }
 
-/** Transposed 1D convolution: the gradient of `Conv1d` with respect to its input. */
+/**
+ * Transposed 1D convolution: the gradient of `Conv1d` with respect to its input.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose1d.html
+ */
 export class ConvTranspose1d extends ConvTranspose {
   constructor(options: ConvTransposeOptions);
   constructor(
@@ -349,7 +361,11 @@ export class ConvTranspose1d extends ConvTranspose {
   }
 }
 
-/** Transposed 2D convolution: the gradient of `Conv2d` with respect to its input. */
+/**
+ * Transposed 2D convolution: the gradient of `Conv2d` with respect to its input.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
+ */
 export class ConvTranspose2d extends ConvTranspose {
   constructor(options: ConvTransposeOptions);
   constructor(
@@ -378,7 +394,11 @@ export class ConvTranspose2d extends ConvTranspose {
   }
 }
 
-/** Transposed 3D convolution: the gradient of `Conv3d` with respect to its input. */
+/**
+ * Transposed 3D convolution: the gradient of `Conv3d` with respect to its input.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose3d.html
+ */
 export class ConvTranspose3d extends ConvTranspose {
   constructor(options: ConvTransposeOptions);
   constructor(

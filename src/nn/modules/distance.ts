@@ -14,7 +14,11 @@ interface PairwiseOptions {
   keepdim?: boolean;
 }
 const PAIRWISE = signature<PairwiseOptions>("PairwiseDistance", { p: 2, eps: 1e-6, keepdim: false });
-/** The p-norm of the difference. */
+/**
+ * The p-norm of the difference.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.PairwiseDistance.html
+ */
 export class PairwiseDistance extends Module {
   norm: number;
   eps: number;
@@ -41,7 +45,11 @@ interface CosineOptions {
   eps?: number;
 }
 const COSINE = signature<CosineOptions>("CosineSimilarity", { dim: 1, eps: 1e-8 });
-/** The cosine of the angle between vectors along `dim`. */
+/**
+ * The cosine of the angle between vectors along `dim`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.CosineSimilarity.html
+ */
 export class CosineSimilarity extends Module {
   dim: number;
   eps: number;

@@ -15,7 +15,11 @@ interface FlattenOptions {
 }
 const FLATTEN = signature<FlattenOptions>("Flatten", { start_dim: 1, end_dim: -1 });
 
-/** Flattens a range of dimensions, by default all but the batch's. */
+/**
+ * Flattens a range of dimensions, by default all but the batch's.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Flatten.html
+ */
 export class Flatten extends Module {
   start_dim: number;
   end_dim: number;
@@ -43,7 +47,11 @@ interface UnflattenOptions {
 }
 const UNFLATTEN = signature<UnflattenOptions>("Unflatten", { dim: required, unflattened_size: required });
 
-/** Splits one dimension into several. */
+/**
+ * Splits one dimension into several.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Unflatten.html
+ */
 export class Unflatten extends Module {
   dim: number;
   unflattened_size: readonly number[];

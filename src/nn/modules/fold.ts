@@ -23,7 +23,11 @@ const UNFOLD = signature<WindowOptions>("Unfold", {
   padding: 0,
   stride: 1,
 });
-/** The windows of a batch of images as columns. */
+/**
+ * The windows of a batch of images as columns.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Unfold.html
+ */
 export class Unfold extends Module {
   kernel_size: IntOrTuple;
   dilation: IntOrTuple;
@@ -62,7 +66,11 @@ const FOLD = signature<FoldOptions>("Fold", {
   padding: 0,
   stride: 1,
 });
-/** The reverse of `Unfold`: adds up columns into images. */
+/**
+ * The reverse of `Unfold`: adds up columns into images.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Fold.html
+ */
 export class Fold extends Module {
   output_size: IntOrTuple;
   kernel_size: IntOrTuple;

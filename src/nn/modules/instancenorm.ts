@@ -80,19 +80,31 @@ abstract class InstanceNorm extends NormBase {
   }
 }
 
-/** Instance normalization of (N, C, L) or (C, L). */
+/**
+ * Instance normalization of (N, C, L) or (C, L).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.InstanceNorm1d.html
+ */
 export class InstanceNorm1d extends InstanceNorm {
   override _get_no_batch_dim(): number {
     return 2;
   }
 }
-/** Instance normalization of (N, C, H, W) or (C, H, W). */
+/**
+ * Instance normalization of (N, C, H, W) or (C, H, W).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.InstanceNorm2d.html
+ */
 export class InstanceNorm2d extends InstanceNorm {
   override _get_no_batch_dim(): number {
     return 3;
   }
 }
-/** Instance normalization of (N, C, D, H, W) or (C, D, H, W). */
+/**
+ * Instance normalization of (N, C, D, H, W) or (C, D, H, W).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.InstanceNorm3d.html
+ */
 export class InstanceNorm3d extends InstanceNorm {
   override _get_no_batch_dim(): number {
     return 4;

@@ -164,7 +164,11 @@ function initializeLinear(linear: Linear, input: Tensor): void {
   if (linear.bias !== null) materialize(linear.bias, [linear.out_features]);
 }
 
-/** A `Linear` that learns `in_features`. */
+/**
+ * A `Linear` that learns `in_features`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LazyLinear.html
+ */
 export class LazyLinear extends lazy(Linear, (m) => m.in_features, initializeLinear) {
   constructor(
     out_features: number | Omit<LinearOptions, "in_features">,
@@ -241,7 +245,11 @@ function prepareConv(
 type K = Partial<LazyConvOptions>;
 type T = Partial<LazyConvTransposeOptions>;
 
-/** A `Conv1d` that learns `in_channels`. */
+/**
+ * A `Conv1d` that learns `in_channels`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConv1d.html
+ */
 export class LazyConv1d extends lazy(Conv1d, inChannels, initializeConv) {
   constructor(options: LazyConvOptions);
   constructor(
@@ -261,7 +269,11 @@ export class LazyConv1d extends lazy(Conv1d, inChannels, initializeConv) {
   }
 }
 
-/** A `Conv2d` that learns `in_channels`. */
+/**
+ * A `Conv2d` that learns `in_channels`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConv2d.html
+ */
 export class LazyConv2d extends lazy(Conv2d, inChannels, initializeConv) {
   constructor(options: LazyConvOptions);
   constructor(
@@ -281,7 +293,11 @@ export class LazyConv2d extends lazy(Conv2d, inChannels, initializeConv) {
   }
 }
 
-/** A `Conv3d` that learns `in_channels`. */
+/**
+ * A `Conv3d` that learns `in_channels`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConv3d.html
+ */
 export class LazyConv3d extends lazy(Conv3d, inChannels, initializeConv) {
   constructor(options: LazyConvOptions);
   constructor(
@@ -301,7 +317,11 @@ export class LazyConv3d extends lazy(Conv3d, inChannels, initializeConv) {
   }
 }
 
-/** A `ConvTranspose1d` that learns `in_channels`. */
+/**
+ * A `ConvTranspose1d` that learns `in_channels`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConvTranspose1d.html
+ */
 export class LazyConvTranspose1d extends lazy(ConvTranspose1d, inChannels, initializeConv) {
   constructor(options: LazyConvTransposeOptions);
   constructor(
@@ -321,7 +341,11 @@ export class LazyConvTranspose1d extends lazy(ConvTranspose1d, inChannels, initi
   }
 }
 
-/** A `ConvTranspose2d` that learns `in_channels`. */
+/**
+ * A `ConvTranspose2d` that learns `in_channels`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConvTranspose2d.html
+ */
 export class LazyConvTranspose2d extends lazy(ConvTranspose2d, inChannels, initializeConv) {
   constructor(options: LazyConvTransposeOptions);
   constructor(
@@ -341,7 +365,11 @@ export class LazyConvTranspose2d extends lazy(ConvTranspose2d, inChannels, initi
   }
 }
 
-/** A `ConvTranspose3d` that learns `in_channels`. */
+/**
+ * A `ConvTranspose3d` that learns `in_channels`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConvTranspose3d.html
+ */
 export class LazyConvTranspose3d extends lazy(ConvTranspose3d, inChannels, initializeConv) {
   constructor(options: LazyConvTransposeOptions);
   constructor(
@@ -399,7 +427,11 @@ function initializeNorm(norm: NormBase, input: Tensor): void {
 }
 const numFeatures = (norm: NormBase): number => norm.num_features;
 
-/** A `BatchNorm1d` that learns `num_features`. */
+/**
+ * A `BatchNorm1d` that learns `num_features`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LazyBatchNorm1d.html
+ */
 export class LazyBatchNorm1d extends lazy(BatchNorm1d, numFeatures, initializeNorm) {
   constructor(
     eps?: number | LazyNormOptions,
@@ -414,7 +446,11 @@ export class LazyBatchNorm1d extends lazy(BatchNorm1d, numFeatures, initializeNo
   }
 }
 
-/** A `BatchNorm2d` that learns `num_features`. */
+/**
+ * A `BatchNorm2d` that learns `num_features`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LazyBatchNorm2d.html
+ */
 export class LazyBatchNorm2d extends lazy(BatchNorm2d, numFeatures, initializeNorm) {
   constructor(
     eps?: number | LazyNormOptions,
@@ -429,7 +465,11 @@ export class LazyBatchNorm2d extends lazy(BatchNorm2d, numFeatures, initializeNo
   }
 }
 
-/** A `BatchNorm3d` that learns `num_features`. */
+/**
+ * A `BatchNorm3d` that learns `num_features`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LazyBatchNorm3d.html
+ */
 export class LazyBatchNorm3d extends lazy(BatchNorm3d, numFeatures, initializeNorm) {
   constructor(
     eps?: number | LazyNormOptions,
@@ -444,7 +484,11 @@ export class LazyBatchNorm3d extends lazy(BatchNorm3d, numFeatures, initializeNo
   }
 }
 
-/** A `InstanceNorm1d` that learns `num_features`. */
+/**
+ * A `InstanceNorm1d` that learns `num_features`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LazyInstanceNorm1d.html
+ */
 export class LazyInstanceNorm1d extends lazy(InstanceNorm1d, numFeatures, initializeNorm) {
   constructor(
     eps?: number | LazyNormOptions,
@@ -459,7 +503,11 @@ export class LazyInstanceNorm1d extends lazy(InstanceNorm1d, numFeatures, initia
   }
 }
 
-/** A `InstanceNorm2d` that learns `num_features`. */
+/**
+ * A `InstanceNorm2d` that learns `num_features`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LazyInstanceNorm2d.html
+ */
 export class LazyInstanceNorm2d extends lazy(InstanceNorm2d, numFeatures, initializeNorm) {
   constructor(
     eps?: number | LazyNormOptions,
@@ -474,7 +522,11 @@ export class LazyInstanceNorm2d extends lazy(InstanceNorm2d, numFeatures, initia
   }
 }
 
-/** A `InstanceNorm3d` that learns `num_features`. */
+/**
+ * A `InstanceNorm3d` that learns `num_features`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LazyInstanceNorm3d.html
+ */
 export class LazyInstanceNorm3d extends lazy(InstanceNorm3d, numFeatures, initializeNorm) {
   constructor(
     eps?: number | LazyNormOptions,

@@ -12,7 +12,11 @@ import { Parameter } from "../parameter.ts";
 import { type DeviceLike, type FactoryOptions, Module } from "./module.ts";
 import type { DType } from "../../base/dtype.ts";
 
-/** Gives back its input; takes any arguments. */
+/**
+ * Gives back its input; takes any arguments.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Identity.html
+ */
 export class Identity extends Module {
   constructor(..._args: unknown[]) {
     super();
@@ -104,7 +108,11 @@ const BILINEAR = signature<BilinearOptions>("Bilinear", {
   dtype: null,
 });
 
-/** y = x1^T A x2 + b */
+/**
+ * y = x1^T A x2 + b
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Bilinear.html
+ */
 export class Bilinear extends Module {
   in1_features: number;
   in2_features: number;

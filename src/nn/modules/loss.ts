@@ -18,7 +18,11 @@ import {
   type WeightOptions,
 } from "./loss_base.ts";
 
-/** Mean absolute error. */
+/**
+ * Mean absolute error.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.L1Loss.html
+ */
 export class L1Loss extends SimpleLoss {
   override forward(input: Tensor, target: Tensor): Tensor {
     return F.l1_loss(input, target, { reduction: this.reduction });
@@ -44,7 +48,11 @@ const NLL_LOSS = signature<ClassOptions>("NLLLoss", {
   reduce: null,
   reduction: "mean",
 });
-/** Negative log likelihood of class indices under log-probabilities. */
+/**
+ * Negative log likelihood of class indices under log-probabilities.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html
+ */
 export class NLLLoss extends WeightedLoss {
   ignore_index: number;
   constructor(
@@ -64,7 +72,11 @@ export class NLLLoss extends WeightedLoss {
     return F.nll_loss(input, target, { weight, ignore_index, reduction });
   }
 }
-/** Deprecated: `NLLLoss`. */
+/**
+ * Deprecated: `NLLLoss`.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.NLLLoss2d.html
+ */
 export class NLLLoss2d extends NLLLoss {
   constructor(
     weight?: Tensor | null | ClassOptions,
@@ -121,7 +133,11 @@ export class CrossEntropyLoss extends WeightedLoss {
   }
 }
 
-/** Binary cross entropy between probabilities. */
+/**
+ * Binary cross entropy between probabilities.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
+ */
 export class BCELoss extends WeightedLoss {
   constructor(
     weight?: Tensor | null | WeightOptions,
@@ -146,7 +162,11 @@ const BCE_LOGITS = signature<BCELogitsOptions>("BCEWithLogitsLoss", {
   ...tail,
   pos_weight: null,
 });
-/** Binary cross entropy between logits and probabilities. */
+/**
+ * Binary cross entropy between logits and probabilities.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
+ */
 export class BCEWithLogitsLoss extends WeightedLoss {
   pos_weight!: Tensor | null;
   constructor(
@@ -167,7 +187,11 @@ export class BCEWithLogitsLoss extends WeightedLoss {
   }
 }
 
-/** Binary cross entropy with logits, averaged over classes. */
+/**
+ * Binary cross entropy with logits, averaged over classes.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.MultiLabelSoftMarginLoss.html
+ */
 export class MultiLabelSoftMarginLoss extends WeightedLoss {
   constructor(
     weight?: Tensor | null | WeightOptions,
@@ -197,7 +221,11 @@ const POISSON = signature<PoissonOptions>("PoissonNLLLoss", {
   reduce: null,
   reduction: "mean",
 });
-/** Negative log likelihood of a Poisson distribution. */
+/**
+ * Negative log likelihood of a Poisson distribution.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.PoissonNLLLoss.html
+ */
 export class PoissonNLLLoss extends Loss {
   log_input: boolean;
   full: boolean;
@@ -229,7 +257,11 @@ interface GaussianOptions {
   reduction?: Reduction;
 }
 const GAUSSIAN = signature<GaussianOptions>("GaussianNLLLoss", { full: false, eps: 1e-6, reduction: "mean" });
-/** Negative log likelihood of a normal distribution. */
+/**
+ * Negative log likelihood of a normal distribution.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.GaussianNLLLoss.html
+ */
 export class GaussianNLLLoss extends Loss {
   full: boolean;
   eps: number;
@@ -250,7 +282,11 @@ interface KLDivOptions extends ReductionOptions {
   log_target?: boolean;
 }
 const KL_DIV = signature<KLDivOptions>("KLDivLoss", { ...tail, log_target: false });
-/** Kullback-Leibler divergence of log-probabilities from a target distribution. */
+/**
+ * Kullback-Leibler divergence of log-probabilities from a target distribution.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html
+ */
 export class KLDivLoss extends Loss {
   log_target: boolean;
   constructor(
@@ -273,7 +309,11 @@ interface SmoothL1Options extends ReductionOptions {
   beta?: number;
 }
 const SMOOTH_L1 = signature<SmoothL1Options>("SmoothL1Loss", { ...tail, beta: 1 });
-/** Squared below `beta`, absolute above. */
+/**
+ * Squared below `beta`, absolute above.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html
+ */
 export class SmoothL1Loss extends Loss {
   beta: number;
   constructor(
@@ -297,7 +337,11 @@ interface HuberOptions {
   delta?: number;
 }
 const HUBER = signature<HuberOptions>("HuberLoss", { reduction: "mean", delta: 1 });
-/** Squared below `delta`, linear above. */
+/**
+ * Squared below `delta`, linear above.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html
+ */
 export class HuberLoss extends Loss {
   delta: number;
   constructor(reduction?: Reduction | HuberOptions, delta?: number | HuberOptions);
@@ -321,6 +365,7 @@ const CTC = signature<CTCOptions>("CTCLoss", { blank: 0, reduction: "mean", zero
  * Connectionist temporal classification.
  *
  * @see https://www.cs.toronto.edu/~graves/icml_2006.pdf
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html
  */
 export class CTCLoss extends Loss {
   blank: number;

@@ -11,13 +11,21 @@ import type { Reduction, ReductionOptions } from "../reduction.ts";
 import { PairwiseDistance } from "./distance.ts";
 import { type Flag, Loss, SimpleLoss, tail, WeightedLoss, type WeightOptions } from "./loss_base.ts";
 
-/** log(1 + exp(-target input)) */
+/**
+ * log(1 + exp(-target input))
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.SoftMarginLoss.html
+ */
 export class SoftMarginLoss extends SimpleLoss {
   override forward(input: Tensor, target: Tensor): Tensor {
     return F.soft_margin_loss(input, target, { reduction: this.reduction });
   }
 }
-/** Multi-class multi-label hinge loss. */
+/**
+ * Multi-class multi-label hinge loss.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.MultiLabelMarginLoss.html
+ */
 export class MultiLabelMarginLoss extends SimpleLoss {
   override forward(input: Tensor, target: Tensor): Tensor {
     return F.multilabel_margin_loss(input, target, { reduction: this.reduction });
@@ -43,7 +51,11 @@ abstract class MarginLoss extends Loss {
     this.margin = a.margin;
   }
 }
-/** The input where the target is 1, max(0, margin - input) where it is -1. */
+/**
+ * The input where the target is 1, max(0, margin - input) where it is -1.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.HingeEmbeddingLoss.html
+ */
 export class HingeEmbeddingLoss extends MarginLoss {
   constructor(
     margin?: number | MarginOptions,
@@ -58,7 +70,11 @@ export class HingeEmbeddingLoss extends MarginLoss {
     return F.hinge_embedding_loss(input, target, { margin: this.margin, reduction: this.reduction });
   }
 }
-/** 1 - cos where the target is 1, max(0, cos - margin) where it is -1. */
+/**
+ * 1 - cos where the target is 1, max(0, cos - margin) where it is -1.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.CosineEmbeddingLoss.html
+ */
 export class CosineEmbeddingLoss extends MarginLoss {
   override forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
     return F.cosine_embedding_loss(input1, input2, target, {
@@ -67,7 +83,11 @@ export class CosineEmbeddingLoss extends MarginLoss {
     });
   }
 }
-/** max(0, -target (input1 - input2) + margin) */
+/**
+ * max(0, -target (input1 - input2) + margin)
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.MarginRankingLoss.html
+ */
 export class MarginRankingLoss extends MarginLoss {
   override forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
     return F.margin_ranking_loss(input1, input2, target, { margin: this.margin, reduction: this.reduction });
@@ -84,7 +104,11 @@ const MULTI_MARGIN = signature<MultiMarginOptions>("MultiMarginLoss", {
   weight: null,
   ...tail,
 });
-/** Multi-class hinge loss. */
+/**
+ * Multi-class hinge loss.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.MultiMarginLoss.html
+ */
 export class MultiMarginLoss extends WeightedLoss {
   p: number;
   margin: number;
@@ -123,7 +147,11 @@ const TRIPLET = signature<TripletOptions>("TripletMarginLoss", {
   swap: false,
   ...tail,
 });
-/** max(0, d(anchor, positive) - d(anchor, negative) + margin) with d the p-norm of the difference. */
+/**
+ * max(0, d(anchor, positive) - d(anchor, negative) + margin) with d the p-norm of the difference.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.TripletMarginLoss.html
+ */
 export class TripletMarginLoss extends Loss {
   margin: number;
   p: number;
@@ -164,7 +192,11 @@ const TRIPLET_DISTANCE = signature<TripletDistanceOptions>("TripletMarginWithDis
   swap: false,
   reduction: "mean",
 });
-/** The triplet margin loss with any distance. */
+/**
+ * The triplet margin loss with any distance.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.TripletMarginWithDistanceLoss.html
+ */
 export class TripletMarginWithDistanceLoss extends Loss {
   distance_function: F.DistanceFunction;
   margin: number;

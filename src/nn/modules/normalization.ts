@@ -29,7 +29,11 @@ const LOCAL_RESPONSE_NORM = signature<LocalResponseNormOptions>("LocalResponseNo
   k: 1,
 });
 
-/** Divides by a power of the mean square over neighbouring channels. */
+/**
+ * Divides by a power of the mean square over neighbouring channels.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html
+ */
 export class LocalResponseNorm extends Module {
   size: number;
   alpha: number;
@@ -61,7 +65,11 @@ export class LocalResponseNorm extends Module {
   }
 }
 
-/** Local response normalization of (N, C, H, W), in Torch 7's form; the same formula. */
+/**
+ * Local response normalization of (N, C, H, W), in Torch 7's form; the same formula.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.CrossMapLRN2d.html
+ */
 export class CrossMapLRN2d extends LocalResponseNorm {}
 
 /** Arguments of `nn.LayerNorm`. */
@@ -82,6 +90,7 @@ const LAYER_NORM = signature<LayerNormOptions>("LayerNorm", {
  * Normalizes over the last dimensions.
  *
  * @see https://arxiv.org/abs/1607.06450
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
  */
 export class LayerNorm extends Module {
   normalized_shape: number[];
@@ -147,6 +156,7 @@ const GROUP_NORM = signature<GroupNormOptions>("GroupNorm", {
  * Normalizes every group of channels of every sample.
  *
  * @see https://arxiv.org/abs/1803.08494
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html
  */
 export class GroupNorm extends Module {
   num_groups: number;

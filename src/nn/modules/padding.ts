@@ -43,21 +43,33 @@ abstract class ConstantPadNd extends PadNd {
     return `padding=${tupleRepr(this.padding)}, value=${pyrepr(this.value)}`;
   }
 }
-/** Pads the last dimension with a constant. */
+/**
+ * Pads the last dimension with a constant.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ConstantPad1d.html
+ */
 export class ConstantPad1d extends ConstantPadNd {
   constructor(padding: IntOrTuple | ConstantOptions, value?: number | Partial<ConstantOptions>);
   constructor(...args: unknown[]) {
     super(2, CONSTANT(args));
   }
 }
-/** Pads the last two dimensions with a constant. */
+/**
+ * Pads the last two dimensions with a constant.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ConstantPad2d.html
+ */
 export class ConstantPad2d extends ConstantPadNd {
   constructor(padding: IntOrTuple | ConstantOptions, value?: number | Partial<ConstantOptions>);
   constructor(...args: unknown[]) {
     super(4, CONSTANT(args));
   }
 }
-/** Pads the last three dimensions with a constant. */
+/**
+ * Pads the last three dimensions with a constant.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ConstantPad3d.html
+ */
 export class ConstantPad3d extends ConstantPadNd {
   constructor(padding: IntOrTuple | ConstantOptions, value?: number | Partial<ConstantOptions>);
   constructor(...args: unknown[]) {
@@ -72,21 +84,33 @@ abstract class ZeroPadNd extends ConstantPadNd {
     return tupleRepr(this.padding);
   }
 }
-/** Pads the last dimension with zeros. */
+/**
+ * Pads the last dimension with zeros.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ZeroPad1d.html
+ */
 export class ZeroPad1d extends ZeroPadNd {
   constructor(padding: IntOrTuple | PaddingOptions);
   constructor(...args: unknown[]) {
     super(2, args);
   }
 }
-/** Pads the last two dimensions with zeros. */
+/**
+ * Pads the last two dimensions with zeros.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ZeroPad2d.html
+ */
 export class ZeroPad2d extends ZeroPadNd {
   constructor(padding: IntOrTuple | PaddingOptions);
   constructor(...args: unknown[]) {
     super(4, args);
   }
 }
-/** Pads the last three dimensions with zeros. */
+/**
+ * Pads the last three dimensions with zeros.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ZeroPad3d.html
+ */
 export class ZeroPad3d extends ZeroPadNd {
   constructor(padding: IntOrTuple | PaddingOptions);
   constructor(...args: unknown[]) {
@@ -102,21 +126,33 @@ abstract class ReflectionPadNd extends PadNd {
     return aten.pad(input, this.padding, "reflect");
   }
 }
-/** Pads the last dimension by reflection. */
+/**
+ * Pads the last dimension by reflection.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ReflectionPad1d.html
+ */
 export class ReflectionPad1d extends ReflectionPadNd {
   constructor(padding: IntOrTuple | PaddingOptions);
   constructor(...args: unknown[]) {
     super(2, args);
   }
 }
-/** Pads the last two dimensions by reflection. */
+/**
+ * Pads the last two dimensions by reflection.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ReflectionPad2d.html
+ */
 export class ReflectionPad2d extends ReflectionPadNd {
   constructor(padding: IntOrTuple | PaddingOptions);
   constructor(...args: unknown[]) {
     super(4, args);
   }
 }
-/** Pads the last three dimensions by reflection. */
+/**
+ * Pads the last three dimensions by reflection.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ReflectionPad3d.html
+ */
 export class ReflectionPad3d extends ReflectionPadNd {
   constructor(padding: IntOrTuple | PaddingOptions);
   constructor(...args: unknown[]) {
@@ -132,21 +168,33 @@ abstract class ReplicationPadNd extends PadNd {
     return aten.pad(input, this.padding, "replicate");
   }
 }
-/** Pads the last dimension with its border. */
+/**
+ * Pads the last dimension with its border.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ReplicationPad1d.html
+ */
 export class ReplicationPad1d extends ReplicationPadNd {
   constructor(padding: IntOrTuple | PaddingOptions);
   constructor(...args: unknown[]) {
     super(2, args);
   }
 }
-/** Pads the last two dimensions with their border. */
+/**
+ * Pads the last two dimensions with their border.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ReplicationPad2d.html
+ */
 export class ReplicationPad2d extends ReplicationPadNd {
   constructor(padding: IntOrTuple | PaddingOptions);
   constructor(...args: unknown[]) {
     super(4, args);
   }
 }
-/** Pads the last three dimensions with their border. */
+/**
+ * Pads the last three dimensions with their border.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ReplicationPad3d.html
+ */
 export class ReplicationPad3d extends ReplicationPadNd {
   constructor(padding: IntOrTuple | PaddingOptions);
   constructor(...args: unknown[]) {

@@ -13,6 +13,7 @@ const UPSCALE = signature<{ upscale_factor: number }>("PixelShuffle", { upscale_
  * (C r^2, H, W) to (C, H r, W r)
  *
  * @see https://arxiv.org/abs/1609.05158
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.PixelShuffle.html
  */
 export class PixelShuffle extends Module {
   upscale_factor: number;
@@ -30,7 +31,11 @@ export class PixelShuffle extends Module {
 }
 
 const DOWNSCALE = signature<{ downscale_factor: number }>("PixelUnshuffle", { downscale_factor: required });
-/** (C, H r, W r) to (C r^2, H, W) */
+/**
+ * (C, H r, W r) to (C r^2, H, W)
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.PixelUnshuffle.html
+ */
 export class PixelUnshuffle extends Module {
   downscale_factor: number;
   constructor(downscale_factor: number | { downscale_factor: number });
@@ -47,7 +52,11 @@ export class PixelUnshuffle extends Module {
 }
 
 const GROUPS = signature<{ groups: number }>("ChannelShuffle", { groups: required });
-/** Interleaves the channels of groups. */
+/**
+ * Interleaves the channels of groups.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ChannelShuffle.html
+ */
 export class ChannelShuffle extends Module {
   groups: number;
   constructor(groups: number | { groups: number });

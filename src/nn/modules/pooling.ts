@@ -75,7 +75,11 @@ abstract class MaxPoolNd extends Module {
   }
 }
 
-/** Maximum over windows of (N, C, L). */
+/**
+ * Maximum over windows of (N, C, L).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.MaxPool1d.html
+ */
 export class MaxPool1d extends MaxPoolNd {
   override forward(input: Tensor): Tensor {
     return this._pool(F.max_pool1d, input);
@@ -91,7 +95,11 @@ export class MaxPool2d extends MaxPoolNd {
     return this._pool(F.max_pool2d, input);
   }
 }
-/** Maximum over windows of (N, C, D, H, W). */
+/**
+ * Maximum over windows of (N, C, D, H, W).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.MaxPool3d.html
+ */
 export class MaxPool3d extends MaxPoolNd {
   override forward(input: Tensor): Tensor {
     return this._pool(F.max_pool3d, input);
@@ -134,7 +142,11 @@ const UNPOOL_FORWARD = signature<{ input: Tensor; indices: Tensor; output_size?:
   { input: required, indices: required, output_size: null },
 );
 
-/** Puts the maxima of `MaxPool1d` back where they were found. */
+/**
+ * Puts the maxima of `MaxPool1d` back where they were found.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool1d.html
+ */
 export class MaxUnpool1d extends MaxUnpoolNd {
   constructor(
     kernel_size: IntOrTuple | MaxUnpoolOptions,
@@ -150,7 +162,11 @@ export class MaxUnpool1d extends MaxUnpoolNd {
     return F.max_unpool1d(input, indices, this.kernel_size, this.stride, this.padding, output_size);
   }
 }
-/** Puts the maxima of `MaxPool2d` back where they were found. */
+/**
+ * Puts the maxima of `MaxPool2d` back where they were found.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool2d.html
+ */
 export class MaxUnpool2d extends MaxUnpoolNd {
   constructor(
     kernel_size: IntOrTuple | MaxUnpoolOptions,
@@ -166,7 +182,11 @@ export class MaxUnpool2d extends MaxUnpoolNd {
     return F.max_unpool2d(input, indices, this.kernel_size, this.stride, this.padding, output_size);
   }
 }
-/** Puts the maxima of `MaxPool3d` back where they were found. */
+/**
+ * Puts the maxima of `MaxPool3d` back where they were found.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool3d.html
+ */
 export class MaxUnpool3d extends MaxUnpoolNd {
   constructor(
     kernel_size: IntOrTuple | MaxUnpoolOptions,
@@ -236,7 +256,11 @@ abstract class AvgPoolNd extends Module {
   }
 }
 
-/** Mean over windows of (N, C, L). */
+/**
+ * Mean over windows of (N, C, L).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.AvgPool1d.html
+ */
 export class AvgPool1d extends AvgPoolNd {
   override forward(input: Tensor): Tensor {
     const { kernel_size, stride, padding, ceil_mode, count_include_pad } = this;
@@ -248,7 +272,11 @@ export class AvgPool1d extends AvgPoolNd {
     return names.map((n) => `${n}=${pyrepr(ntuple(this[n], 1))}`).join(", ");
   }
 }
-/** Mean over windows of (N, C, H, W). */
+/**
+ * Mean over windows of (N, C, H, W).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html
+ */
 export class AvgPool2d extends AvgPoolNd {
   override forward(input: Tensor): Tensor {
     const { kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override } = this;
@@ -263,7 +291,11 @@ export class AvgPool2d extends AvgPoolNd {
     );
   }
 }
-/** Mean over windows of (N, C, D, H, W). */
+/**
+ * Mean over windows of (N, C, D, H, W).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.AvgPool3d.html
+ */
 export class AvgPool3d extends AvgPoolNd {
   override forward(input: Tensor): Tensor {
     const { kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override } = this;
@@ -321,13 +353,21 @@ abstract class LPPoolNd extends Module {
   }
 }
 
-/** The p-norm over windows of (N, C, L). */
+/**
+ * The p-norm over windows of (N, C, L).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LPPool1d.html
+ */
 export class LPPool1d extends LPPoolNd {
   override forward(input: Tensor): Tensor {
     return F.lp_pool1d(input, this.norm_type, this.kernel_size, this.stride, this.ceil_mode);
   }
 }
-/** The p-norm over windows of (N, C, H, W). */
+/**
+ * The p-norm over windows of (N, C, H, W).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LPPool2d.html
+ */
 export class LPPool2d extends LPPoolNd {
   override forward(input: Tensor): Tensor {
     return F.lp_pool2d(input, this.norm_type, this.kernel_size, this.stride, this.ceil_mode);
@@ -364,37 +404,61 @@ abstract class AdaptivePoolNd extends Module {
   }
 }
 
-/** Maximum over as many windows as the output has elements. */
+/**
+ * Maximum over as many windows as the output has elements.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool1d.html
+ */
 export class AdaptiveMaxPool1d extends AdaptivePoolNd {
   override forward(input: Tensor): Tensor {
     return F.adaptive_max_pool1d(input, this.output_size, this.return_indices as false);
   }
 }
-/** Maximum over as many windows as the output has elements. */
+/**
+ * Maximum over as many windows as the output has elements.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool2d.html
+ */
 export class AdaptiveMaxPool2d extends AdaptivePoolNd {
   override forward(input: Tensor): Tensor {
     return F.adaptive_max_pool2d(input, this.output_size, this.return_indices as false);
   }
 }
-/** Maximum over as many windows as the output has elements. */
+/**
+ * Maximum over as many windows as the output has elements.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool3d.html
+ */
 export class AdaptiveMaxPool3d extends AdaptivePoolNd {
   override forward(input: Tensor): Tensor {
     return F.adaptive_max_pool3d(input, this.output_size, this.return_indices as false);
   }
 }
-/** Mean over as many windows as the output has elements. */
+/**
+ * Mean over as many windows as the output has elements.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool1d.html
+ */
 export class AdaptiveAvgPool1d extends AdaptivePoolNd {
   override forward(input: Tensor): Tensor {
     return aten.adaptive_avg_pool1d(input, this.output_size as IntOrTuple);
   }
 }
-/** Mean over as many windows as the output has elements. */
+/**
+ * Mean over as many windows as the output has elements.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html
+ */
 export class AdaptiveAvgPool2d extends AdaptivePoolNd {
   override forward(input: Tensor): Tensor {
     return F.adaptive_avg_pool2d(input, this.output_size);
   }
 }
-/** Mean over as many windows as the output has elements. */
+/**
+ * Mean over as many windows as the output has elements.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool3d.html
+ */
 export class AdaptiveAvgPool3d extends AdaptivePoolNd {
   override forward(input: Tensor): Tensor {
     return F.adaptive_avg_pool3d(input, this.output_size);
@@ -447,7 +511,11 @@ abstract class FractionalMaxPoolNd extends Module {
   }
 }
 
-/** Maximum over windows of random size. */
+/**
+ * Maximum over windows of random size.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.FractionalMaxPool2d.html
+ */
 export class FractionalMaxPool2d extends FractionalMaxPoolNd {
   constructor(
     kernel_size: IntOrTuple | FractionalMaxPoolOptions,
@@ -471,7 +539,11 @@ export class FractionalMaxPool2d extends FractionalMaxPoolNd {
     );
   }
 }
-/** Maximum over windows of random size. */
+/**
+ * Maximum over windows of random size.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.FractionalMaxPool3d.html
+ */
 export class FractionalMaxPool3d extends FractionalMaxPoolNd {
   constructor(
     kernel_size: IntOrTuple | FractionalMaxPoolOptions,

@@ -61,7 +61,11 @@ interface Prepared {
 
 const permuted = (t: Tensor, order: Tensor | null): Tensor => order === null ? t : t.index_select(1, order);
 
-/** What all recurrent networks share. */
+/**
+ * What all recurrent networks share.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.RNNBase.html
+ */
 export abstract class RNNBase extends Module {
   mode: Mode;
   input_size: number;
@@ -298,6 +302,7 @@ export class RNN extends OneState {
  * Gated recurrent units.
  *
  * @see https://arxiv.org/abs/1406.1078
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.GRU.html
  */
 export class GRU extends OneState {
   constructor(options: GRUOptions);

@@ -39,7 +39,11 @@ const RNN_CELL = signature<RNNCellOptions>("RNNCell", {
 });
 type C = Partial<CellOptions>;
 
-/** What single steps of recurrent networks share. */
+/**
+ * What single steps of recurrent networks share.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.RNNCellBase.html
+ */
 export abstract class RNNCellBase extends Module {
   input_size: number;
   hidden_size: number;
@@ -104,7 +108,11 @@ abstract class OneStateCell extends RNNCellBase {
   }
 }
 
-/** One step of an Elman network. */
+/**
+ * One step of an Elman network.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.RNNCell.html
+ */
 export class RNNCell extends OneStateCell {
   nonlinearity: "tanh" | "relu";
   constructor(options: RNNCellOptions);
@@ -135,7 +143,11 @@ export class RNNCell extends OneStateCell {
   }
 }
 
-/** One step of gated recurrent units. */
+/**
+ * One step of gated recurrent units.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.GRUCell.html
+ */
 export class GRUCell extends OneStateCell {
   constructor(options: CellOptions);
   constructor(
@@ -157,7 +169,11 @@ const LSTM_CELL_FORWARD = signature<{ input: Tensor; hx?: LSTMState | null }>("f
   input: required,
   hx: null,
 });
-/** One step of long short-term memory. */
+/**
+ * One step of long short-term memory.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html
+ */
 export class LSTMCell extends RNNCellBase {
   constructor(options: CellOptions);
   constructor(

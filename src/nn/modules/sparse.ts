@@ -209,7 +209,11 @@ const BAG_FORWARD = signature<{ input: Tensor } & BagInputs>("forward", {
   per_sample_weights: null,
 });
 
-/** Sums, means or maxima of bags of embeddings. */
+/**
+ * Sums, means or maxima of bags of embeddings.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.EmbeddingBag.html
+ */
 export class EmbeddingBag extends Module {
   num_embeddings: number;
   embedding_dim: number;

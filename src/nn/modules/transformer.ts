@@ -65,7 +65,11 @@ const ENCODER_LAYER = signature<{ src: Tensor } & EncoderLayerInputs>("forward",
   src_key_padding_mask: null,
 });
 
-/** Self-attention and a feed-forward block, each with a residual connection and layer normalization. */
+/**
+ * Self-attention and a feed-forward block, each with a residual connection and layer normalization.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerEncoderLayer.html
+ */
 export class TransformerEncoderLayer extends Module {
   self_attn: MultiheadAttention;
   linear1: Linear;
@@ -151,7 +155,11 @@ const DECODER = signature<{ tgt: Tensor; memory: Tensor } & DecoderInputs>("forw
   memory_key_padding_mask: null,
 });
 
-/** Self-attention, attention to the encoder's output, and a feed-forward block. */
+/**
+ * Self-attention, attention to the encoder's output, and a feed-forward block.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerDecoderLayer.html
+ */
 export class TransformerDecoderLayer extends Module {
   self_attn: MultiheadAttention;
   multihead_attn: MultiheadAttention;
@@ -263,7 +271,11 @@ const ENCODE = signature<{ src: Tensor } & EncoderInputs>("forward", {
   src_key_padding_mask: null,
 });
 
-/** Copies of one encoder layer, one after the other. */
+/**
+ * Copies of one encoder layer, one after the other.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerEncoder.html
+ */
 export class TransformerEncoder extends Module {
   layers: ModuleList;
   num_layers: number;
@@ -336,7 +348,11 @@ const DECODER_ARGS = signature<DecoderOptions>("TransformerDecoder", {
   norm: null,
 });
 
-/** Copies of one decoder layer, one after the other. */
+/**
+ * Copies of one decoder layer, one after the other.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerDecoder.html
+ */
 export class TransformerDecoder extends Module {
   layers: ModuleList;
   num_layers: number;
@@ -422,6 +438,7 @@ const TRANSFORM = signature<{ src: Tensor; tgt: Tensor } & TransformerInputs>("f
  * Encoder and decoder.
  *
  * @see https://arxiv.org/abs/1706.03762
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Transformer.html
  */
 export class Transformer extends Module {
   encoder: Module;

@@ -27,7 +27,11 @@ const UPSAMPLE = signature<UpsampleOptions>("Upsample", {
   recompute_scale_factor: null,
 });
 
-/** Resizes images: `F.interpolate` as a layer. */
+/**
+ * Resizes images: `F.interpolate` as a layer.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Upsample.html
+ */
 export class Upsample extends Module {
   // The class's name as a property, as in PyTorch.
   override name: string = this._get_name();
@@ -73,14 +77,22 @@ export class Upsample extends Module {
 type SizeOptions = Pick<UpsampleOptions, "size" | "scale_factor">;
 const SIZE = signature<SizeOptions>("__init__", { size: null, scale_factor: null });
 
-/** Nearest neighbour upsampling of (N, C, H, W). */
+/**
+ * Nearest neighbour upsampling of (N, C, H, W).
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.UpsamplingNearest2d.html
+ */
 export class UpsamplingNearest2d extends Upsample {
   constructor(size?: IntOrTuple | null | SizeOptions, scale_factor?: IntOrTuple | null | SizeOptions);
   constructor(...args: unknown[]) {
     super({ ...SIZE(args), mode: "nearest" });
   }
 }
-/** Bilinear upsampling of (N, C, H, W) with aligned corners. */
+/**
+ * Bilinear upsampling of (N, C, H, W) with aligned corners.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.UpsamplingBilinear2d.html
+ */
 export class UpsamplingBilinear2d extends Upsample {
   constructor(size?: IntOrTuple | null | SizeOptions, scale_factor?: IntOrTuple | null | SizeOptions);
   constructor(...args: unknown[]) {

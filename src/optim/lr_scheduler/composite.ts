@@ -48,7 +48,11 @@ const SEQUENTIAL = signature<{ optimizer: Optimizer } & SequentialOptions>("Sequ
   last_epoch: -1,
   verbose: false,
 });
-/** One scheduler after the other, changing at the milestones. */
+/**
+ * One scheduler after the other, changing at the milestones.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html
+ */
 export class SequentialLR extends Composite {
   _milestones: number[];
   last_epoch: number;
@@ -100,7 +104,11 @@ export class SequentialLR extends Composite {
   }
 }
 
-/** Several schedulers at once: each changes what the one before left. */
+/**
+ * Several schedulers at once: each changes what the one before left.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ChainedScheduler.html
+ */
 export class ChainedScheduler extends Composite {
   constructor(schedulers: readonly LRScheduler[]) {
     super();

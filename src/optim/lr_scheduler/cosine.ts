@@ -28,6 +28,7 @@ const COSINE = signature<Target & CosineOptions>("CosineAnnealingLR", {
  * Half a cosine wave from the initial rate to `eta_min` in `T_max` epochs, and back.
  *
  * @see https://arxiv.org/abs/1608.03983
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html
  */
 export class CosineAnnealingLR extends LRScheduler {
   T_max: number;
@@ -85,6 +86,7 @@ const RESTARTS = signature<Target & RestartOptions>("CosineAnnealingWarmRestarts
  * Cosine annealing that starts again after `T_0` epochs, and then after intervals `T_mult` times as long each.
  *
  * @see https://arxiv.org/abs/1608.03983
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.html
  */
 export class CosineAnnealingWarmRestarts extends LRScheduler {
   T_0: number;

@@ -53,6 +53,7 @@ const MODES: readonly string[] = ["triangular", "triangular2", "exp_range"];
  * Between two bounds and back, again and again. Step it after every batch.
  *
  * @see https://arxiv.org/abs/1506.01186
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CyclicLR.html
  */
 export class CyclicLR extends LRScheduler {
   max_lrs: number[];
@@ -193,6 +194,7 @@ function positiveInteger(name: string, x: number | null): number {
  * Up to a maximum and down to nearly nothing, once. Step it after every batch.
  *
  * @see https://arxiv.org/abs/1708.07120
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
  */
 export class OneCycleLR extends LRScheduler {
   total_steps: number;

@@ -60,14 +60,22 @@ abstract class FunctionScheduler extends LRScheduler {
   }
 }
 
-/** The initial rate times a function of the epoch. */
+/**
+ * The initial rate times a function of the epoch.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html
+ */
 export class LambdaLR extends FunctionScheduler {
   override _next(): number[] {
     return this.lr_lambdas.map((f, i) => this.base_lrs[i]! * f(this.last_epoch));
   }
 }
 
-/** The last rate times a function of the epoch. */
+/**
+ * The last rate times a function of the epoch.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiplicativeLR.html
+ */
 export class MultiplicativeLR extends FunctionScheduler {
   override _next(): number[] {
     const now = this._current;
@@ -85,7 +93,11 @@ const STEP = signature<Target & StepOptions>("StepLR", {
   gamma: 0.1,
   ...rest,
 });
-/** Multiplies by `gamma` every `step_size` epochs. */
+/**
+ * Multiplies by `gamma` every `step_size` epochs.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
+ */
 export class StepLR extends LRScheduler {
   step_size: number;
   gamma: number;
@@ -122,7 +134,11 @@ const MULTI_STEP = signature<Target & MultiStepOptions>("MultiStepLR", {
   gamma: 0.1,
   ...rest,
 });
-/** Multiplies by `gamma` at every milestone. */
+/**
+ * Multiplies by `gamma` at every milestone.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html
+ */
 export class MultiStepLR extends LRScheduler {
   /** How often each epoch is a milestone. */
   milestones: Map<number, number>;
@@ -163,7 +179,11 @@ const CONSTANT = signature<Target & ConstantOptions>("ConstantLR", {
   total_iters: 5,
   ...rest,
 });
-/** The initial rate times `factor` for `total_iters` epochs, then the initial rate. */
+/**
+ * The initial rate times `factor` for `total_iters` epochs, then the initial rate.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ConstantLR.html
+ */
 export class ConstantLR extends LRScheduler {
   factor: number;
   total_iters: number;
@@ -208,7 +228,11 @@ const LINEAR = signature<Target & LinearOptions>("LinearLR", {
   total_iters: 5,
   ...rest,
 });
-/** The factor goes linearly from `start_factor` to `end_factor` in `total_iters` epochs. */
+/**
+ * The factor goes linearly from `start_factor` to `end_factor` in `total_iters` epochs.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html
+ */
 export class LinearLR extends LRScheduler {
   start_factor: number;
   end_factor: number;
@@ -258,7 +282,11 @@ const EXPONENTIAL = signature<Target & ExponentialOptions>("ExponentialLR", {
   gamma: required,
   ...rest,
 });
-/** Multiplies by `gamma` every epoch. */
+/**
+ * Multiplies by `gamma` every epoch.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html
+ */
 export class ExponentialLR extends LRScheduler {
   gamma: number;
   constructor(
@@ -291,7 +319,11 @@ const POLYNOMIAL = signature<Target & PolynomialOptions>("PolynomialLR", {
   power: 1,
   ...rest,
 });
-/** The initial rate times (1 - epoch / total_iters) ^ power. */
+/**
+ * The initial rate times (1 - epoch / total_iters) ^ power.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html
+ */
 export class PolynomialLR extends LRScheduler {
   total_iters: number;
   power: number;
