@@ -166,18 +166,13 @@ export class OpNode extends Node {
 
   #context(grads: (Tensor | null)[]): Ctx {
     const given = grads.map((g) => g !== null);
-    if (grads.length > 1) {
-      // Formulas of several results may rely on every gradient being there.
-      grads = grads.map((g, i) =>
-        g !== null || !this.outDtypes[i]?.isDifferentiable
-          ? g
-          : grads.find((x) => x !== null)!.new_zeros(this.outSizes[i]!, { dtype: this.outDtypes[i]! })
-      );
-    }
+    if (grads.length > 1) grads = this.#completed(grads);
     const params = this.row.parsed.params;
     const c: Record<string, unknown> = {
       node: this,
-      grad: grads[0],
+      get grad() {
+        return grads[0];
+      },
       grads,
       given,
       needs: (name: string) => this.wants(params.findIndex((p) => p.name === name)),
@@ -190,6 +185,24 @@ export class OpNode extends Node {
       }
     }
     return c as unknown as Ctx;
+  }
+
+  /** Formulas of several results may rely on every gradient being there: zeros, made when they are asked for. */
+  #completed(grads: readonly (Tensor | null)[]): (Tensor | null)[] {
+    const some = grads.find((x) => x !== null)!;
+    const out: (Tensor | null)[] = [];
+    grads.forEach((g, i) => {
+      if (g !== null || !this.outDtypes[i]?.isDifferentiable) {
+        out[i] = g;
+        return;
+      }
+      let zeros: Tensor | null = null;
+      Object.defineProperty(out, i, {
+        enumerable: true,
+        get: () => zeros ??= some.new_zeros(this.outSizes[i]!, { dtype: this.outDtypes[i]! }),
+      });
+    });
+    return out;
   }
 
   #unpacked(a: unknown): unknown {

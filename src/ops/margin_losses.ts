@@ -475,6 +475,10 @@ export const marginLosses: Table = {
       ctcLaunch(CTC_BACKWARD, lp, tg, inputs, outputs, z, blank, zeroInfinity, loss, alpha, g, out);
       return out;
     },
+    derivative: {
+      grad: "notImplemented: _ctc_loss_backward",
+      log_probs: "notImplemented: _ctc_loss_backward",
+    },
     only: "hidden",
     doc: "Gradient of ctc_loss_forward.",
   })],

@@ -444,17 +444,25 @@ export const losses: Table = {
     saves: ["target", "weight", "result1", "result2"],
     nonDifferentiableResults: [1],
     derivative: {
-      self: (c) =>
-        fn.cross_entropy_backward!(
-          c.grad,
-          c.result2,
-          c.target,
-          c.weight,
-          c.reduction,
-          c.ignore_index,
-          c.label_smoothing,
-          c.result1,
-        ),
+      self: (c) => {
+        const loss = c.given[0]
+          ? fn.cross_entropy_backward!(
+            c.grad,
+            c.result2,
+            c.target,
+            c.weight,
+            c.reduction,
+            c.ignore_index,
+            c.label_smoothing,
+            c.result1,
+          ) as Tensor
+          : null;
+        if (!c.given[2]) return loss;
+        // Second derivatives come back through the probabilities.
+        const p: Tensor = c.result2, g = c.grads[2]!.mul(p);
+        const inner = g.sub(p.mul(g.sum(p.sizes.length === 1 ? 0 : 1, true)));
+        return loss === null ? inner : loss.add(inner);
+      },
       target: "nonDifferentiable",
       weight: "notImplemented",
     },
