@@ -39,7 +39,11 @@ export const PARTS: readonly Part[] = [
   { layer: 8, name: "signatures", paths: ["src/_gen/", "src/ops/mod.ts"] },
   { layer: 9, name: "autograd", paths: ["src/autograd/"] },
   { layer: 9, name: "distributed", paths: ["src/distributed/"] },
-  { layer: 9, name: "config", paths: ["src/config.ts", "src/random.ts"] },
+  {
+    layer: 9,
+    name: "config",
+    paths: ["src/config.ts", "src/constants.ts", "src/determinism.ts", "src/random.ts"],
+  },
   {
     layer: 9,
     name: "helpers",

@@ -88,6 +88,9 @@ export class Tensor {
   get is_cuda(): boolean {
     return this.storage.backend.device.type === "cuda";
   }
+  get is_cpu(): boolean {
+    return this.storage.backend.device.type === "cpu";
+  }
   get is_meta(): boolean {
     return !this.storage.backend.hasData;
   }

@@ -240,6 +240,14 @@ export const alias: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.alias as never;
 /**
+ * A copy of what `clone` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.alias_copy.html
+ */
+export const alias_copy: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.alias_copy as never;
+/**
  * Are all elements true?
  *
  * @see https://pytorch.org/docs/stable/generated/torch.all.html
@@ -372,6 +380,15 @@ export const as_strided: {
   (input: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
   (input: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null, options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
 } = fn.as_strided as never;
+/**
+ * A copy of what `as_strided` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.as_strided_copy.html
+ */
+export const as_strided_copy: {
+  (input: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null, options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
+} = fn.as_strided_copy as never;
 /**
  * A copy with `src` at a strided part of the elements.
  *
@@ -1184,6 +1201,15 @@ export const cumsum_: {
 export const cumsum: {
   (input: Tensor, dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.cumsum as never;
+/**
+ * Integrals up to each sample by the trapezoidal rule.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.cumulative_trapezoid.html
+ */
+export const cumulative_trapezoid: {
+  (y: Tensor, x: Tensor, options?: { dim?: number; out?: Tensor | null }): Tensor;
+  (y: Tensor, options?: { dx?: Scalar; dim?: number; out?: Tensor | null }): Tensor;
+} = fn.cumulative_trapezoid as never;
 /** In-place form of `deg2rad`. */
 export const deg2rad_: {
   (input: Tensor): Tensor;
@@ -1212,6 +1238,14 @@ export const det: {
 export const detach: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.detach as never;
+/**
+ * A copy of what `detach` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.detach_copy.html
+ */
+export const detach_copy: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.detach_copy as never;
 /**
  * A matrix's diagonal, or the matrix with a given one.
  *
@@ -1248,6 +1282,15 @@ export const diagonal: {
   (input: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, offset?: number, dim1?: number, dim2?: number, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
 } = fn.diagonal as never;
+/**
+ * A copy of what `diagonal` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.diagonal_copy.html
+ */
+export const diagonal_copy: {
+  (input: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, offset?: number, dim1?: number, dim2?: number, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+} = fn.diagonal_copy as never;
 /**
  * A copy with `src` on a diagonal.
  *
@@ -1516,6 +1559,14 @@ export const exp2_: {
 export const exp2: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.exp2 as never;
+/**
+ * A copy of what `expand` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.expand_copy.html
+ */
+export const expand_copy: {
+  (input: Tensor, size: readonly number[], options?: { out?: Tensor | null }): Tensor;
+} = fn.expand_copy as never;
 /** In-place form of `expm1`. */
 export const expm1_: {
   (input: Tensor): Tensor;
@@ -1706,13 +1757,13 @@ export const frexp: {
   (input: Tensor): [mantissa: Tensor, exponent: Tensor] & { readonly mantissa: Tensor; readonly exponent: Tensor };
 } = fn.frexp as never;
 /**
- * The root of the sum of squares.
+ * The square root of the sum of squares.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.frobenius_norm.html
  */
 export const frobenius_norm: {
-  (input: Tensor, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
-  (input: Tensor, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: readonly number[] | number, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: readonly number[] | number, keepdim?: boolean, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
 } = fn.frobenius_norm as never;
 /**
  * A tensor filled with one value.
@@ -1790,6 +1841,14 @@ export const gelu: {
 export const geqrf: {
   (input: Tensor): [a: Tensor, tau: Tensor] & { readonly a: Tensor; readonly tau: Tensor };
 } = fn.geqrf as never;
+/**
+ * Slopes of a sampled function along dimensions, by central differences; at the ends by one-sided ones.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.gradient.html
+ */
+export const gradient: {
+  (input: Tensor, options?: { spacing?: unknown; dim?: readonly number[] | number | null; edge_order?: number }): Tensor[];
+} = fn.gradient as never;
 /**
  * Values of the input at grid points.
  *
@@ -3157,6 +3216,14 @@ export const permute: {
   (input: Tensor, ...dims: (number | { out?: Tensor | null })[]): Tensor;
 } = fn.permute as never;
 /**
+ * A copy of what `permute` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.permute_copy.html
+ */
+export const permute_copy: {
+  (input: Tensor, dims: readonly number[], options?: { out?: Tensor | null }): Tensor;
+} = fn.permute_copy as never;
+/**
  * The pseudo-inverse of Moore and Penrose.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.pinverse.html
@@ -3654,6 +3721,14 @@ export const select: {
   (input: Tensor, dim: number, index: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.select as never;
 /**
+ * A copy of what `select` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.select_copy.html
+ */
+export const select_copy: {
+  (input: Tensor, dim: number, index: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.select_copy as never;
+/**
  * A copy with `src` at an index along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.select_scatter.html
@@ -3862,6 +3937,15 @@ export const split: {
   (input: Tensor, split_size: readonly number[], dim?: number, options?: { dim?: number }): Tensor[];
 } = fn.split as never;
 /**
+ * A copy of what `split` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.split_copy.html
+ */
+export const split_copy: {
+  (input: Tensor, split_size: number, options?: { dim?: number }): Tensor[];
+  (input: Tensor, split_size: number, dim?: number, options?: { dim?: number }): Tensor[];
+} = fn.split_copy as never;
+/**
  * Parts of the given sizes along a dimension.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.split_with_sizes.html
@@ -3870,6 +3954,15 @@ export const split_with_sizes: {
   (input: Tensor, split_sizes: readonly number[], options?: { dim?: number }): Tensor[];
   (input: Tensor, split_sizes: readonly number[], dim?: number, options?: { dim?: number }): Tensor[];
 } = fn.split_with_sizes as never;
+/**
+ * A copy of what `split_with_sizes` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.split_with_sizes_copy.html
+ */
+export const split_with_sizes_copy: {
+  (input: Tensor, split_sizes: readonly number[], options?: { dim?: number }): Tensor[];
+  (input: Tensor, split_sizes: readonly number[], dim?: number, options?: { dim?: number }): Tensor[];
+} = fn.split_with_sizes_copy as never;
 /** In-place form of `sqrt`. */
 export const sqrt_: {
   (input: Tensor): Tensor;
@@ -3909,6 +4002,15 @@ export const squeeze: {
   (input: Tensor, dim: number, options?: { out?: Tensor | null }): Tensor;
   (input: Tensor, dim: readonly number[], options?: { out?: Tensor | null }): Tensor;
 } = fn.squeeze as never;
+/**
+ * A copy of what `squeeze` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.squeeze_copy.html
+ */
+export const squeeze_copy: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.squeeze_copy as never;
 /**
  * Joins tensors along a new dimension.
  *
@@ -4026,6 +4128,14 @@ export const t_: {
 export const t: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.t as never;
+/**
+ * A copy of what `t` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.t_copy.html
+ */
+export const t_copy: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.t_copy as never;
 /**
  * The elements at flat positions.
  *
@@ -4181,6 +4291,14 @@ export const swapdims: {
   (input: Tensor, dim0: number, dim1: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.swapdims as never;
 /**
+ * A copy of what `transpose` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.transpose_copy.html
+ */
+export const transpose_copy: {
+  (input: Tensor, dim0: number, dim1: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.transpose_copy as never;
+/**
  * Integral by the trapezoidal rule.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.trapezoid.html
@@ -4308,6 +4426,15 @@ export const unbind: {
   (input: Tensor, dim?: number, options?: { dim?: number }): Tensor[];
 } = fn.unbind as never;
 /**
+ * A copy of what `unbind` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.unbind_copy.html
+ */
+export const unbind_copy: {
+  (input: Tensor, options?: { dim?: number }): Tensor[];
+  (input: Tensor, dim?: number, options?: { dim?: number }): Tensor[];
+} = fn.unbind_copy as never;
+/**
  * Splits a dimension into several.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.unflatten.html
@@ -4315,6 +4442,14 @@ export const unbind: {
 export const unflatten: {
   (input: Tensor, dim: number, sizes: readonly number[], options?: { out?: Tensor | null }): Tensor;
 } = fn.unflatten as never;
+/**
+ * A copy of what `unfold` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.unfold_copy.html
+ */
+export const unfold_copy: {
+  (input: Tensor, dimension: number, size: number, step: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.unfold_copy as never;
 /**
  * The distinct elements, or slices along `dim`, in order.
  *
@@ -4336,6 +4471,41 @@ export const unique_consecutive: {
   (input: Tensor, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   (input: Tensor, return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
 } = fn.unique_consecutive as never;
+/**
+ * Coordinates in a shape of positions in its flattened order.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.unravel_index.html
+ */
+export const unravel_index: {
+  (indices: Tensor, shape: readonly number[]): Tensor[];
+} = fn.unravel_index as never;
+/**
+ * As `chunk`, into tensors of their own, which may be written in place.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.unsafe_chunk.html
+ */
+export const unsafe_chunk: {
+  (input: Tensor, chunks: number, options?: { dim?: number }): Tensor[];
+  (input: Tensor, chunks: number, dim?: number, options?: { dim?: number }): Tensor[];
+} = fn.unsafe_chunk as never;
+/**
+ * As `split`, into tensors of their own, which may be written in place.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.unsafe_split.html
+ */
+export const unsafe_split: {
+  (input: Tensor, split_size: number, options?: { dim?: number }): Tensor[];
+  (input: Tensor, split_size: number, dim?: number, options?: { dim?: number }): Tensor[];
+} = fn.unsafe_split as never;
+/**
+ * As `split_with_sizes`, into tensors of their own, which may be written in place.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.unsafe_split_with_sizes.html
+ */
+export const unsafe_split_with_sizes: {
+  (input: Tensor, split_sizes: readonly number[], options?: { dim?: number }): Tensor[];
+  (input: Tensor, split_sizes: readonly number[], dim?: number, options?: { dim?: number }): Tensor[];
+} = fn.unsafe_split_with_sizes as never;
 /** In-place form of `unsqueeze`. */
 export const unsqueeze_: {
   (input: Tensor, dim: number): Tensor;
@@ -4348,6 +4518,14 @@ export const unsqueeze_: {
 export const unsqueeze: {
   (input: Tensor, dim: number, options?: { out?: Tensor | null }): Tensor;
 } = fn.unsqueeze as never;
+/**
+ * A copy of what `unsqueeze` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.unsqueeze_copy.html
+ */
+export const unsqueeze_copy: {
+  (input: Tensor, dim: number, options?: { out?: Tensor | null }): Tensor;
+} = fn.unsqueeze_copy as never;
 /**
  * Vandermonde matrix.
  *
@@ -4408,6 +4586,14 @@ export const view_as_complex: {
 export const view_as_real: {
   (input: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.view_as_real as never;
+/**
+ * A copy of what `view` shows.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.view_copy.html
+ */
+export const view_copy: {
+  (input: Tensor, size: readonly number[], options?: { out?: Tensor | null }): Tensor;
+} = fn.view_copy as never;
 /**
  * Equal parts along a dimension.
  *

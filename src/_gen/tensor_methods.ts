@@ -881,6 +881,13 @@ export interface TensorMethods extends TensorApi {
   fill_(value: Scalar): Tensor;
   fill_(value: Tensor): Tensor;
   /**
+   * Writes a number on the main diagonal.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.fill_diagonal_.html
+   */
+  fill_diagonal_(fill_value: Scalar, options?: { wrap?: boolean }): Tensor;
+  fill_diagonal_(fill_value: Scalar, wrap?: boolean, options?: { wrap?: boolean }): Tensor;
+  /**
    * Merges dimensions start_dim to end_dim into one.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.flatten.html
@@ -2530,6 +2537,27 @@ export interface TensorMethods extends TensorApi {
   unique_consecutive(options?: { dim?: number | null; out?: Tensor | null }): Tensor;
   unique_consecutive(options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   unique_consecutive(return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
+  /**
+   * As `chunk`, into tensors of their own, which may be written in place.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.unsafe_chunk.html
+   */
+  unsafe_chunk(chunks: number, options?: { dim?: number }): Tensor[];
+  unsafe_chunk(chunks: number, dim?: number, options?: { dim?: number }): Tensor[];
+  /**
+   * As `split`, into tensors of their own, which may be written in place.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.unsafe_split.html
+   */
+  unsafe_split(split_size: number, options?: { dim?: number }): Tensor[];
+  unsafe_split(split_size: number, dim?: number, options?: { dim?: number }): Tensor[];
+  /**
+   * As `split_with_sizes`, into tensors of their own, which may be written in place.
+   *
+   * @see https://pytorch.org/docs/stable/generated/torch.unsafe_split_with_sizes.html
+   */
+  unsafe_split_with_sizes(split_sizes: readonly number[], options?: { dim?: number }): Tensor[];
+  unsafe_split_with_sizes(split_sizes: readonly number[], dim?: number, options?: { dim?: number }): Tensor[];
   /**
    * The view of a fresh copy that reshape gives.
    *

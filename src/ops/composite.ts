@@ -208,17 +208,6 @@ function cdist(a: Tensor, b: Tensor, p: number): Tensor {
   return fn.linalg_vector_norm!(a.unsqueeze(-2).sub(b.unsqueeze(-3)), p, [-1]);
 }
 
-function trapezoid(y: Tensor, x: Tensor | null, dx: Scalar, dim: number): Tensor {
-  const d = wrapDim(dim, y.sizes.length), n = y.sizes[d]!;
-  if (n === 0) return y.sum(d).mul(0);
-  if (x === null) return y.sum(d).sub(y.select(d, 0).add(y.select(d, -1)).mul(0.5)).mul(dx);
-  const sums = y.narrow(d, 1, n - 1).add(y.narrow(d, 0, n - 1));
-  const steps = x.sizes.length === 1
-    ? x.diff().reshape(y.sizes.map((_, i) => (i === d ? -1 : 1)))
-    : x.diff(1, dim);
-  return steps.mul(sums).sum(d).div(2);
-}
-
 function checkWeights(name: string, w: Tensor | null, self: Tensor, kind: string): void {
   if (w === null) return;
   if (w.sizes.length > 1) {
@@ -453,21 +442,6 @@ export const composites: Table = {
     },
     doc: "Correlation coefficients of variables in rows.",
   })],
-  trapezoid: [
-    op({
-      schema: "trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor",
-      composite: (y: Tensor, x: Tensor, dim: number) => trapezoid(y, x, 1, dim),
-      only: "function",
-      aliases: ["trapz"],
-      doc: "Integral by the trapezoidal rule.",
-    }),
-    op({
-      schema: "trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor",
-      composite: (y: Tensor, dx: Scalar, dim: number) => trapezoid(y, null, dx, dim),
-      only: "function",
-      doc: "Integral by the trapezoidal rule.",
-    }),
-  ],
   renorm: [op({
     schema: "renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor",
     composite: (self: Tensor, p: Scalar, dim: number, maxnorm: Scalar) => {

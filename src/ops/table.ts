@@ -9,10 +9,12 @@ import type { Row, Table } from "../dispatch/op.ts";
 import { activations } from "./activation.ts";
 import { arithmetic } from "./arithmetic.ts";
 import { composites } from "./composite.ts";
+import { calculus } from "./calculus.ts";
 import { convolutions } from "./convolution.ts";
 import { copies } from "./copy.ts";
 import { counting } from "./counting.ts";
 import { creation } from "./creation.ts";
+import { diagonals } from "./diagonal.ts";
 import { dropouts } from "./dropout.ts";
 import { embeddings } from "./embedding.ts";
 import { histograms } from "./histogram.ts";
@@ -43,6 +45,7 @@ import { complexNumbers } from "./complex.ts";
 import { fft } from "./fft.ts";
 import { spectral } from "./spectral.ts";
 import { triangles } from "./triangle.ts";
+import { viewCopies } from "./view_copies.ts";
 import { views } from "./view.ts";
 
 const families: readonly Table[] = [
@@ -83,6 +86,9 @@ const families: readonly Table[] = [
   fft,
   spectral,
   triangles,
+  calculus,
+  diagonals,
+  viewCopies,
 ];
 
 /** Rows by operator name. */

@@ -51,7 +51,7 @@ const NO_SECOND = /^nn\.functional\.(embedding_bag|ctc_loss)$/;
 
 /** Formulas that no test here can check: of random numbers, of complex numbers, those that only throw. */
 const UNREACHED =
-  /^(normal|normal_|bernoulli|bernoulli_|poisson|uniform_|log_normal_|exponential_|geometric_|cauchy_|random_|native_dropout|native_dropout_backward|rrelu_with_noise|multinomial)#|^scatter#[23]|^(view_as_real|view_as_complex|to_copy|alias)#/;
+  /^(normal|normal_|bernoulli|bernoulli_|poisson|uniform_|log_normal_|exponential_|geometric_|cauchy_|random_|native_dropout|native_dropout_backward|rrelu_with_noise|multinomial)#|^scatter#[23]|^(view_as_real|view_as_complex|to_copy|alias|_neg_view|_conj)#/;
 /** Recorded operators, and formulas of families, that are under way. */
 const LATER_OPS = /^(linalg\.(lu_factor|lu_factor_ex|norm-subgradients_at_zero)|norm-nuc)$/;
 const LATER = /^(linalg_|fft_|_fft|lu|svd|real|imag|conj|resolve|complex|polar|angle|_complex)/;

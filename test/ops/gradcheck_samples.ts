@@ -24,12 +24,18 @@ const LONG = (values: readonly number[], ...shape: number[]): Tensor =>
   torch.tensor(values.map(BigInt)).view(shape.length > 0 ? shape : [values.length]);
 
 const image = () => numbers([1, 2, 4, 5]), volume = () => numbers([1, 1, 3, 4, 3]);
-const resized = (mode: string, size: number[], more: object = {}) => (x: Tensor) =>
+type Mode = "nearest" | "nearest-exact" | "bilinear" | "bicubic" | "trilinear";
+const resized = (mode: Mode, size: number[], more: object = {}) => (x: Tensor) =>
   F.interpolate(x, { size, mode, ...more });
 
 export const samples: Readonly<Record<string, Sample>> = {
   "fill_ with a number": of((x) => x.mul(1).fill_(2).mul(x), numbers([3])),
   "fill_ with a tensor": of((x, v) => x.mul(1).fill_(v).mul(x), numbers([3]), numbers([])),
+  fill_diagonal_: of((x) => x.mul(1).fill_diagonal_(2, true).mul(x), numbers([5, 2])),
+  gradient: of((x) => torch.gradient(x, { spacing: [torch.tensor([0, 1, 3]).double()] }), numbers([3])),
+  cumulative_trapezoid: of((y, x) => torch.cumulative_trapezoid(y, x), numbers([4]), numbers([4])),
+  rms_norm: of((x, w) => F.rms_norm(x, [3], w), numbers([2, 3]), numbers([3])),
+  unsafe_split: of((x) => x.unsafe_split(2)[0]!.mul_(x.narrow(0, 0, 2)), numbers([3, 2])),
   zero_: of((x) => x.mul(1).zero_().add(x), numbers([3])),
   copy_: of((x, y) => x.mul(1).copy_(y).mul(x), numbers([2, 3]), numbers([3])),
   "clamp_min with a tensor": of((x, m) => x.clamp_min(m), numbers([2, 3]), numbers([3], -1, 1)),
