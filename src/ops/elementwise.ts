@@ -100,6 +100,11 @@ export function binaryIn(
   return binaryTo(name, a, b, dtype, dtype, params);
 }
 
+/** Python's name of a number's type. */
+function scalarTypeName(x: Operand): string {
+  return typeof x === "boolean" ? "bool" : Number.isInteger(x) || typeof x === "bigint" ? "int" : "float";
+}
+
 /** Two operands computed in `compute`, returned in `result`. */
 export function binaryTo(
   name: PointwiseName,
@@ -110,7 +115,10 @@ export function binaryTo(
   params: Params = null,
 ): Tensor {
   checkKind(name, compute);
-  const like = a instanceof Tensor ? a : b as Tensor;
+  const like = a instanceof Tensor ? a : b;
+  if (!(like instanceof Tensor)) {
+    throw new TypeError(`${name}(): argument 'input' (position 1) must be Tensor, not ${scalarTypeName(a)}`);
+  }
   const both = a instanceof Tensor && b instanceof Tensor;
   const sizes = both ? broadcast2(a.sizes, b.sizes) : like.sizes;
   const backend = both && a.storage.backend !== b.storage.backend

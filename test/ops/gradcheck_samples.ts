@@ -136,4 +136,12 @@ export const samples: Readonly<Record<string, Sample>> = {
     numbers([8, 2], -1, 1),
     numbers([8], -1, 1),
   ),
+  "lstm of a layer": of(
+    (x, h, c, w, u) => torch.lstm(x, [h, c], [w, u], false, 1, 0, false, false, false) as unknown as Tensor[],
+    numbers([2, 1, 2]),
+    numbers([1, 1, 2]),
+    numbers([1, 1, 2]),
+    numbers([8, 2], -1, 1),
+    numbers([8, 2], -1, 1),
+  ),
 };
