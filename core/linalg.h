@@ -25,7 +25,7 @@ typedef int32_t (*tc_linalg_routine)(const tc_linalg_args *a, int64_t i, tc_aren
 
 #define TC_LINALG_ROUTINES(DO) \
   DO(lu) DO(lu_solve) DO(row_swaps) DO(triangular_solve) DO(cholesky) DO(ldl) DO(ldl_solve) DO(geqrf) DO(orgqr) DO(ormqr) \
-  DO(eigh) DO(svd) DO(gelsy)
+  DO(eigh) DO(eig) DO(svd) DO(gelsy)
 
 #define TC_LINALG_DECLARE(name)                                                                                      \
   int32_t tc_linalg_##name##_f32(const tc_linalg_args *a, int64_t i, tc_arena arena, ptrdiff_t *measure);            \

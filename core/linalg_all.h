@@ -33,5 +33,6 @@ static inline ptrdiff_t max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 #include "linalg_qr_impl.h"
 #include "linalg_rotations_impl.h"
 #include "linalg_eigh_impl.h"
+#include "linalg_eig_impl.h"
 #include "linalg_svd_impl.h"
 #include "linalg_gelsy_impl.h"

@@ -69,6 +69,10 @@ TC_EXPORT(tc_ormqr_scratch) int64_t tc_ormqr_scratch(const tc_linalg_args *a);
 // columns, unless job is TC_LINALG_VALUES. info: how many eigenvalues were not found.
 TC_EXPORT(tc_eigh) int32_t tc_eigh(const tc_linalg_args *a);
 TC_EXPORT(tc_eigh_scratch) int64_t tc_eigh_scratch(const tc_linalg_args *a);
+// Eigenvalues, complex (batch, n), of a general a, which is destroyed; b, complex (batch, n, n): the eigenvectors, in
+// columns, of length 1. info: how many eigenvalues were not found.
+TC_EXPORT(tc_eig) int32_t tc_eig(const tc_linalg_args *a);
+TC_EXPORT(tc_eig_scratch) int64_t tc_eig_scratch(const tc_linalg_args *a);
 // Singular values (batch, min(m, n)), descending, of a, which is destroyed. b: the left vectors in columns, (m, min) or
 // (m, m); c: the right ones in rows, (min, n) or (n, n). info: -4 if a is not finite, else how many were not found.
 TC_EXPORT(tc_svd) int32_t tc_svd(const tc_linalg_args *a);

@@ -237,6 +237,47 @@ static void eigh_case(int64_t dtype, int64_t batch, int64_t n, double scale) {
   NEAR(only, d, 4, "eigvalsh %d", (int)n);
 }
 
+// Vectors of length 1 with A v = l v, all in complex numbers.
+static void eig_case(int64_t dtype, int64_t batch, int64_t n, double scale, int kind) {
+  matrix a = filled(dtype, batch, n, n, scale);
+  for (int64_t i = 0; i < batch && kind != 0; i++) {
+    for (int64_t r = 0; r < n; r++) {
+      // 1: a permutation, whose eigenvalues are roots of one; 2: badly scaled rows and columns
+      for (int64_t c = 0; c < n; c++) {
+        put(a, i, r, c, kind == 1 ? (c == (r + 1) % n) : at(a, i, r, c) * ldexp(1, (int)((r - c) % 7) * 3));
+      }
+    }
+  }
+  matrix work = copied(a), l = empty(dtype, batch, n, 2), v = empty(dtype, batch, n, 2 * n);
+  int32_t *info = ints(batch);
+  LAUNCH(eig, SHAPE(work), .values = ADDRESS(l), .b = ADDRESS(v), .info = TEST_ADDRESS(info), .job = TC_LINALG_REDUCED);
+  for (int64_t i = 0; i < batch; i++) {
+    CHECK_EQ(info[i], 0);
+    double trace = 0, sum = 0, residual = 0;
+    for (int64_t k = 0; k < n; k++) {
+      const double re = at(l, i, k, 0), im = at(l, i, k, 1);
+      trace += at(a, i, k, k), sum += re;
+      double length = 0;
+      for (int64_t r = 0; r < n; r++) {
+        const double x = at(v, i, r, 2 * k), y = at(v, i, r, 2 * k + 1);
+        length += x * x + y * y;
+        double ax = 0, ay = 0;
+        for (int64_t c = 0; c < n; c++) {
+          ax += at(a, i, r, c) * at(v, i, c, 2 * k), ay += at(a, i, r, c) * at(v, i, c, 2 * k + 1);
+        }
+        residual = fmax(residual, hypot(ax - (re * x - im * y), ay - (re * y + im * x)));
+      }
+      CHECK(fabs(length - 1) <= 16 * eps_of(dtype), "length %g", length);
+    }
+    const double unit = eps_of(dtype) * size_of(a) * (double)(n + 4);
+    CHECK(residual <= 64 * unit, "eig %d, kind %d: %g units", (int)n, kind, residual / unit);
+    CHECK(fabs(trace - sum) <= 16 * unit, "trace %g", trace - sum);
+  }
+  matrix only = empty(dtype, batch, n, 2), rest = copied(a);
+  LAUNCH(eig, SHAPE(rest), .values = ADDRESS(only), .job = TC_LINALG_VALUES);
+  NEAR(only, l, 16, "eigvals %d", (int)n);
+}
+
 static void svd_case(int64_t dtype, int64_t batch, int64_t m, int64_t n, double scale, int64_t rank) {
   const int64_t k = smaller(m, n);
   matrix a = rank < k ? product(filled(dtype, batch, m, rank, scale), false, filled(dtype, batch, rank, n, 1), false)
@@ -325,6 +366,9 @@ int main(void) {
       cholesky_case(dtype, 2, n);
       ldl_case(dtype, 2, n);
       eigh_case(dtype, 3, n, 1);
+      for (int kind = 0; kind < 3; kind++) eig_case(dtype, 2, n, 1, kind);
+      eig_case(dtype, 1, n, d ? 1e-200 : 1e-30, 0);
+      eig_case(dtype, 1, n, d ? 1e250 : 1e30, 0);
       eigh_case(dtype, 1, n, d ? 1e-200 : 1e-30);
       eigh_case(dtype, 1, n, d ? 1e250 : 1e30);
       for (int y = 0; y < 8; y++) {

@@ -66,6 +66,13 @@ export const _linalg_det: {
   (A: Tensor): [result: Tensor, LU: Tensor, pivots: Tensor] & { readonly result: Tensor; readonly LU: Tensor; readonly pivots: Tensor };
 } = fn._linalg_det as never;
 /**
+ * Eigenvalues and eigenvectors of a general matrix.
+ */
+export const _linalg_eig: {
+  (input: Tensor, options?: { vectors?: boolean }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
+  (input: Tensor, vectors?: boolean, options?: { vectors?: boolean }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
+} = fn._linalg_eig as never;
+/**
  * Eigenvalues and eigenvectors of a symmetric matrix.
  */
 export const _linalg_eigh: {

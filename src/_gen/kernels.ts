@@ -39,6 +39,7 @@ export const KERNELS = {
   tc_orgqr: { args: "tc_linalg_args", scratch: true },
   tc_ormqr: { args: "tc_linalg_args", scratch: true },
   tc_eigh: { args: "tc_linalg_args", scratch: true },
+  tc_eig: { args: "tc_linalg_args", scratch: true },
   tc_svd: { args: "tc_linalg_args", scratch: true },
   tc_gelsy: { args: "tc_linalg_args", scratch: true },
   tc_nll: { args: "tc_nll_args", scratch: true },

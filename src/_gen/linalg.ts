@@ -53,6 +53,14 @@ export const det: {
   (A: Tensor, options?: { out?: Tensor | null }): Tensor;
 } = fn.linalg_det as never;
 /**
+ * Complex eigenvalues and eigenvectors, in columns, of a general matrix.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.eig.html
+ */
+export const eig: {
+  (input: Tensor): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
+} = fn.linalg_eig as never;
+/**
  * Eigenvalues, ascending, and eigenvectors, in columns, of a symmetric matrix.
  *
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.eigh.html
@@ -61,6 +69,14 @@ export const eigh: {
   (input: Tensor, options?: { UPLO?: string }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
   (input: Tensor, UPLO?: string, options?: { UPLO?: string }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
 } = fn.linalg_eigh as never;
+/**
+ * Complex eigenvalues of a general matrix.
+ *
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.eigvals.html
+ */
+export const eigvals: {
+  (input: Tensor, options?: { out?: Tensor | null }): Tensor;
+} = fn.linalg_eigvals as never;
 /**
  * Eigenvalues of a symmetric matrix, ascending.
  *

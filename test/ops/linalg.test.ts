@@ -167,6 +167,20 @@ describe("derivatives", () => {
       check((x) => L.cholesky(x.matmul(x.mT).add(torch.eye(a.shape.at(-1)!, { dtype: float64 }))), a);
     }
   });
+  test("general eigenvalues", () => {
+    // One with a complex pair, one that is symmetric, and both as a batch.
+    const a = random(91, 4, 4), b = a.add(a.mT);
+    for (const x of [a, b, torch.stack([a, b])]) {
+      check((t) => {
+        const [l, v] = L.eig(t);
+        return [torch.real(l), torch.imag(l).pow(2), torch.real(v).pow(2).add(torch.imag(v).pow(2))];
+      }, x);
+      check((t) => torch.real(L.eigvals(t)).pow(3), x);
+    }
+    expect(() => torch.real(L.eig(leaf(a)).eigenvectors).sum().backward()).toThrow(
+      "The specified loss function depends on this quantity, so it is ill-defined.",
+    );
+  });
   test("systems", () => {
     for (const batch of [[], [2]]) {
       const a = square(31, 3, batch), b = random(32, ...batch, 3, 2), c = random(33, ...batch, 2, 3);
@@ -437,6 +451,30 @@ test.each(errors)("%s fails in PyTorch's words", (_, f, text) => {
     got = (e as Error).message;
   }
   expect(got).toBe(text);
+});
+
+test("general eigenvalues", () => {
+  for (const dtype of [float32, float64]) {
+    for (const n of [1, 2, 3, 7, 30]) {
+      const a = random(n + 100, 2, n, n).to(dtype);
+      const [l, v] = L.eig(a);
+      const left = a.to(v.dtype).matmul(v), right = v.mul(l.unsqueeze(-2));
+      expect(size(left.sub(right).abs())).toBeLessThan(100 * n * eps(a));
+      expect(size(torch.real(L.eigvals(a).sum(-1)).sub(a.diagonal(0, -2, -1).sum(-1)))).toBeLessThan(
+        100 * n * eps(a),
+      );
+    }
+  }
+  // A turn by 90 degrees: LAPACK puts the eigenvalue with the positive imaginary part first.
+  const [l, v] = L.eig(torch.tensor([[0, -1], [1, 0]], { dtype: float64 }));
+  expect([torch.real(l).tolist(), torch.imag(l).tolist()]).toEqual([[0, 0], [1, -1]]);
+  expect(size(torch.imag(v).select(0, 0))).toBe(0);
+  expect(() => L.eig(torch.full([2, 2], Infinity))).toThrow(
+    "torch.linalg.eig: input tensor should not contain infs or NaNs.",
+  );
+  expect(() => L.eigvals(torch.ones([2, 3]))).toThrow(
+    "linalg.eigvals: A must be batches of square matrices, but they are 2 by 3 matrices",
+  );
 });
 
 test("low rank", () => {

@@ -34,7 +34,7 @@ interface Operands {
 }
 
 /** Kernels without a CUDA twin: their matrices are worked on by the CPU, as PyTorch does without cuSOLVER. */
-const HOST_ONLY = ["tc_ldl", "tc_ldl_solve", "tc_ormqr", "tc_eigh", "tc_svd", "tc_gelsy"];
+const HOST_ONLY = ["tc_ldl", "tc_ldl_solve", "tc_ormqr", "tc_eigh", "tc_eig", "tc_svd", "tc_gelsy"];
 
 function launchOnHost(k: ReturnType<typeof kernel>, a: Tensor, o: Operands): void {
   const moved: [Tensor, Tensor][] = [];

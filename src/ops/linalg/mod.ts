@@ -5,6 +5,7 @@
  */
 import type { Table } from "../../dispatch/op.ts";
 import { choleskys } from "./cholesky.ts";
+import { eigs } from "./eig.ts";
 import { eighs } from "./eigh.ts";
 import { matrixFunctions } from "./functions.ts";
 import { lowRank } from "./lowrank.ts";
@@ -22,6 +23,7 @@ export const linearAlgebra: Table = {
   ...qrs,
   ...svds,
   ...eighs,
+  ...eigs,
   ...leastSquares,
   ...norms,
   ...matrixFunctions,
