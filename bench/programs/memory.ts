@@ -1,5 +1,6 @@
-// Computes in one synchronous loop, without dispose, scope or await, and prints how much memory the process has:
-// JSON lines {"step", "rss", "heap", "live", "loss"}, bytes. Arguments: train|infer STEPS EVERY
+// Computes without dispose or scope and prints how much memory the process has: JSON lines {"step", "rss", "heap", "live",
+// "loss"}, bytes. Arguments: KIND STEPS EVERY. Kinds: train (a synchronous loop), infer (the same under no_grad), loader
+// (`for await` over a DataLoader), losses (a synchronous loop whose losses are all kept).
 import process from "node:process";
 import * as torch from "../../src/mod.ts";
 
@@ -33,18 +34,43 @@ function report(step: number): void {
   }));
 }
 
+const optimizer = new optim.SGD(net.parameters(), { lr: 0.01, momentum: 0.9 });
+
+function trainOn(x: torch.Tensor, y: torch.Tensor): torch.Tensor {
+  optimizer.zero_grad();
+  const loss = F.cross_entropy(net(x), y);
+  loss.backward();
+  optimizer.step();
+  return loss;
+}
+
 function train(): void {
-  const optimizer = new optim.SGD(net.parameters(), {
-    lr: 0.01,
-    momentum: 0.9,
-  });
   for (let step = 1; step <= Number(steps); step++) {
-    optimizer.zero_grad();
-    const loss = F.cross_entropy(net(x.add(0.01)), y);
-    loss.backward();
-    optimizer.step();
-    last = loss.item() as number;
+    last = trainOn(x.add(0.01), y).item() as number;
     if (step % Number(every) === 0) report(step);
+  }
+}
+
+function losses(): void {
+  const all: torch.Tensor[] = [];
+  for (let step = 1; step <= Number(steps); step++) {
+    all.push(trainOn(x.add(0.01), y));
+    if (step % Number(every) !== 0) continue;
+    last = all[step >> 1]!.item() as number; // also those that were put aside
+    report(step);
+  }
+}
+
+async function loader(): Promise<void> {
+  const { DataLoader, TensorDataset } = torch.utils.data;
+  const data = new TensorDataset(torch.randn(3200, 1, 28, 28), torch.randint(0, 10, [3200]));
+  const batches = new DataLoader(data, { batch_size: 32, shuffle: true });
+  for (let step = 0; step < Number(steps);) {
+    for await (const [x, y] of batches as AsyncIterable<[torch.Tensor, torch.Tensor]>) {
+      last = trainOn(x, y).item() as number;
+      if (++step % Number(every) === 0) report(step);
+      if (step === Number(steps)) break;
+    }
   }
 }
 
@@ -58,6 +84,8 @@ function infer(): void {
   });
 }
 
-if (kind === "train") train();
-else if (kind === "infer") infer();
-else throw new Error(`expected train or infer, but got ${kind}`);
+const kinds: Record<string, () => void | Promise<void>> = { train, infer, loader, losses };
+if (kind === undefined || !Object.hasOwn(kinds, kind)) {
+  throw new Error(`expected ${Object.keys(kinds).join(", ")}, but got ${kind}`);
+}
+await kinds[kind]!();
