@@ -28,6 +28,7 @@ async function bundle(program: string): Promise<string> {
     bundle: true,
     platform: "node",
     format: "esm",
+    target: "es2022", // Node 20 knows no `using`
     logLevel: "error",
   });
   return outfile;
