@@ -254,6 +254,23 @@ export class NativeRuntime {
   eventRecord(event: number, stream: number): void {
     this.#event(event, stream, "tc_event_record");
   }
+  /** What follows is recorded instead of done, until `graphEnd`, which returns the record. */
+  graphBegin(): void {
+    this.#call("tc_graph_begin");
+  }
+  graphEnd(): number {
+    this.#call("tc_graph_end");
+    return Number(this.#i64[0]);
+  }
+  graphLaunch(graph: number): void {
+    this.#i64[0] = BigInt(graph);
+    this.#call("tc_graph_launch");
+  }
+  graphDestroy(graph: number): void {
+    this.#i64[0] = BigInt(graph);
+    this.#call("tc_graph_destroy");
+  }
+
   /** Work that `stream` gets from now on waits for the event. */
   eventWait(event: number, stream: number): void {
     this.#event(event, stream, "tc_event_wait");

@@ -14,11 +14,18 @@
 
 #include "host_fibers.h"
 
+// Recorded work. A launch that reads device memory through the host's eyes (a wait) makes it worthless.
+struct tc_shim_graph {
+  std::vector<std::function<void()>> work;
+  bool broken = false;
+};
+
 // Work in the order in which it was asked for. Ticket n is done when `done` has reached n.
 struct tc_shim_stream {
   int device;
   uint64_t issued = 0, done = 0;
   std::deque<std::function<void()>> work;
+  tc_shim_graph *recording = nullptr;  // work goes here instead
 };
 
 struct tc_shim_event {
@@ -68,7 +75,7 @@ struct Machine {
   std::set<tc_shim_event *> events;
   Machine() {
     for (int d = 0; d < options.devices; d++)
-      defaults.push_back(std::make_unique<tc_shim_stream>(tc_shim_stream{d, 0, 0, {}}));
+      defaults.push_back(std::make_unique<tc_shim_stream>(tc_shim_stream{d, 0, 0, {}, nullptr}));
   }
 };
 
@@ -109,6 +116,10 @@ void drain(tc_shim_stream *stream, uint64_t ticket) {
 }
 
 uint64_t enqueue(tc_shim_stream *stream, std::function<void()> work) {
+  if (stream->recording) {
+    stream->recording->work.push_back(std::move(work));
+    return stream->issued;
+  }
   stream->work.push_back(std::move(work));
   const uint64_t ticket = ++stream->issued;
   if (!machine().options.deferred) drain(stream, ticket);
@@ -137,6 +148,12 @@ bool on_device(const void *address, size_t bytes) {
 bool pinned(const void *address, size_t bytes) {
   const Allocation *const a = find(address, bytes);
   return a && a->device == kPinned;
+}
+
+// Waiting for a stream that records is an error, and spoils the record.
+cudaError_t refuse(tc_shim_stream *stream) {
+  stream->recording->broken = true;
+  return fail(cudaErrorStreamCaptureUnsupported);
 }
 
 cudaError_t allocate(void **address, size_t bytes, int device) {
@@ -186,6 +203,8 @@ const char *cudaGetErrorName(cudaError_t error) {
     case cudaErrorInvalidDevice: return "cudaErrorInvalidDevice";
     case cudaErrorInvalidResourceHandle: return "cudaErrorInvalidResourceHandle";
     case cudaErrorNotReady: return "cudaErrorNotReady";
+    case cudaErrorStreamCaptureUnsupported: return "cudaErrorStreamCaptureUnsupported";
+    case cudaErrorStreamCaptureInvalidated: return "cudaErrorStreamCaptureInvalidated";
   }
   return "cudaErrorUnknown";
 }
@@ -201,6 +220,8 @@ const char *cudaGetErrorString(cudaError_t error) {
     case cudaErrorInvalidDevice: return "invalid device ordinal";
     case cudaErrorInvalidResourceHandle: return "invalid resource handle";
     case cudaErrorNotReady: return "device not ready";
+    case cudaErrorStreamCaptureUnsupported: return "operation not permitted when stream is capturing";
+    case cudaErrorStreamCaptureInvalidated: return "operation failed due to a previous error during capture";
   }
   return "unknown error";
 }
@@ -318,6 +339,7 @@ cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, cudaMemcpy
     });
     return cudaSuccess;
   }
+  if (queue->recording && !dst_device && !pinned(dst, bytes)) return refuse(queue);
   const uint64_t ticket = enqueue(queue, [=] { std::memmove(dst, src, bytes); });
   if (!dst_device && !pinned(dst, bytes)) drain(queue, ticket);  // pageable: there when the call returns
   return cudaSuccess;
@@ -336,7 +358,7 @@ cudaError_t cudaMemsetAsync(void *dst, int value, size_t bytes, cudaStream_t str
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
   const Lock lock(machine().mutex);
   if (!resolve(nullptr)) return fail(cudaErrorNoDevice);
-  *stream = new tc_shim_stream{current_device, 0, 0, {}};
+  *stream = new tc_shim_stream{current_device, 0, 0, {}, nullptr};
   machine().streams.insert(*stream);
   return cudaSuccess;
 }
@@ -356,7 +378,48 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const Lock lock(machine().mutex);
   tc_shim_stream *const queue = resolve(stream);
   if (!queue) return fail(cudaErrorInvalidResourceHandle);
+  if (queue->recording) return refuse(queue);
   drain(queue, queue->issued);
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  const Lock lock(machine().mutex);
+  if (!stream || !resolve(stream)) return fail(cudaErrorStreamCaptureUnsupported);  // as CUDA's default stream
+  stream->recording = new tc_shim_graph;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
+  const Lock lock(machine().mutex);
+  *graph = nullptr;
+  if (!stream || !resolve(stream) || !stream->recording) return fail(cudaErrorInvalidValue);
+  std::unique_ptr<tc_shim_graph> recorded(stream->recording);
+  stream->recording = nullptr;
+  if (recorded->broken) return fail(cudaErrorStreamCaptureInvalidated);
+  *graph = recorded.release();
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long) {
+  *exec = new tc_shim_graph(*graph);
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
+  const Lock lock(machine().mutex);
+  tc_shim_stream *const queue = resolve(stream);
+  if (!queue) return fail(cudaErrorInvalidResourceHandle);
+  for (const auto &work : exec->work) enqueue(queue, work);
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+  delete exec;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
   return cudaSuccess;
 }
 

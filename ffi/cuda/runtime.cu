@@ -1,7 +1,9 @@
 // Devices, memory, copies, streams, events and the text of errors: tc_runtime.h.
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <mutex>
+#include <vector>
 
 #include "common.cuh"
 
@@ -23,6 +25,19 @@ thread_local int current = 0;
 thread_local cudaStream_t streams[kMaxDevices];
 thread_local char error_text[512];
 thread_local int error_kernel = -1;
+
+// A recorded sequence, and the host memory that its copies read.
+struct Graph {
+  cudaStream_t stream = nullptr, before = nullptr;  // while it is recorded
+  cudaGraphExec_t exec = nullptr;
+  std::vector<void *> pinned;
+  ~Graph() {
+    if (exec) cudaGraphExecDestroy(exec);
+    for (void *const p : pinned) cudaFreeHost(p);
+    if (stream) cudaStreamDestroy(stream);
+  }
+};
+thread_local std::unique_ptr<Graph> recording;
 
 const char *const kKernelNames[] = {
 #define TC_KERNEL(name, args, scratch) "tc_" #name,
@@ -248,6 +263,14 @@ int32_t copy(void *dst, const void *src, int64_t bytes, cudaMemcpyKind kind, boo
 
 // Pageable memory has left `host` when cudaMemcpyAsync returns (it is staged), so there is nothing to wait for.
 TC_EXPORT(tc_copy_h2d) int32_t tc_copy_h2d(const tc_memcpy_args *a, const void *host) {
+  if (recording && a->bytes > 0) {
+    void *kept = nullptr;
+    const int32_t status = check(cudaHostAlloc(&kept, size_t(a->bytes), cudaHostAllocPortable), "cudaHostAlloc");
+    if (status != TC_OK) return status;
+    recording->pinned.push_back(kept);
+    std::memcpy(kept, host, size_t(a->bytes));
+    host = kept;
+  }
   return copy(TC_PTR(void, a->dst), host, a->bytes, cudaMemcpyHostToDevice, false);
 }
 
@@ -307,6 +330,46 @@ TC_EXPORT(tc_stream_destroy) int32_t tc_stream_destroy(const tc_stream_args *a) 
   for (cudaStream_t &stream : streams)
     if (stream == as_stream(a->stream)) stream = nullptr;
   return check(cudaStreamDestroy(as_stream(a->stream)), "cudaStreamDestroy");
+}
+
+TC_EXPORT(tc_graph_begin) int32_t tc_graph_begin(const void *) {
+  int32_t status;
+  const Device *const device = current_device(&status);
+  if (status != TC_OK) return status;
+  auto graph = std::make_unique<Graph>();
+  status = check(cudaStreamCreateWithFlags(&graph->stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+  if (status == TC_OK) status = check(cudaStreamBeginCapture(graph->stream, cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
+  if (status != TC_OK) return status;
+  graph->before = streams[device->number];
+  streams[device->number] = graph->stream;
+  recording = std::move(graph);
+  return TC_OK;
+}
+
+TC_EXPORT(tc_graph_end) int32_t tc_graph_end(tc_graph_args *a) {
+  a->graph = 0;
+  std::unique_ptr<Graph> graph = std::move(recording);
+  if (!graph) return check(cudaErrorInvalidValue, "tc_graph_end without tc_graph_begin");
+  streams[current] = graph->before;
+  cudaGraph_t recorded = nullptr;
+  int32_t status = check(cudaStreamEndCapture(graph->stream, &recorded), "cudaStreamEndCapture");
+  if (status == TC_OK) status = check(cudaGraphInstantiate(&graph->exec, recorded, 0), "cudaGraphInstantiate");
+  if (recorded) cudaGraphDestroy(recorded);
+  if (status == TC_OK) a->graph = uint64_t(uintptr_t(graph.release()));
+  return status;
+}
+
+TC_EXPORT(tc_graph_launch) int32_t tc_graph_launch(const tc_graph_args *a) {
+  int32_t status;
+  const Device *const device = current_device(&status);
+  if (status != TC_OK) return status;
+  return check(cudaGraphLaunch(TC_PTR(Graph, a->graph)->exec, current_stream(device)), "cudaGraphLaunch");
+}
+
+TC_EXPORT(tc_graph_destroy) int32_t tc_graph_destroy(const tc_graph_args *a) {
+  const int32_t status = check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+  delete TC_PTR(Graph, a->graph);
+  return status;
 }
 
 TC_EXPORT(tc_stream_set) int32_t tc_stream_set(const tc_stream_args *a) {

@@ -85,6 +85,15 @@ TC_EXPORT(tc_stream_set) int32_t tc_stream_set(const tc_stream_args *a);
 TC_EXPORT(tc_stream_synchronize) int32_t tc_stream_synchronize(const tc_stream_args *a);
 TC_EXPORT(tc_stream_query) int32_t tc_stream_query(tc_stream_args *a);
 
+// Graphs: what goes to the current device between tc_graph_begin and tc_graph_end is recorded instead of done, and
+// tc_graph_launch does it all, in order of the current stream. Nothing may wait meanwhile; what is copied from the host is
+// kept and copied again by every launch. An error in between ends the recording: tc_graph_end says so.
+typedef struct { uint64_t graph; } tc_graph_args;
+TC_EXPORT(tc_graph_begin) int32_t tc_graph_begin(const void *unused);
+TC_EXPORT(tc_graph_end) int32_t tc_graph_end(tc_graph_args *a);
+TC_EXPORT(tc_graph_launch) int32_t tc_graph_launch(const tc_graph_args *a);
+TC_EXPORT(tc_graph_destroy) int32_t tc_graph_destroy(const tc_graph_args *a);
+
 // `stream` is where the event is recorded, or which stream waits for it.
 typedef struct { uint64_t event, stream; int64_t timing, done; } tc_event_args;
 TC_EXPORT(tc_event_create) int32_t tc_event_create(tc_event_args *a);

@@ -22,6 +22,17 @@ const QUICK_DEPTH = 512;
 const FREE = 1;
 const USED = 0;
 
+/**
+ * Blocks that must not be handed out to anybody else, even when nobody uses them any more: what a recorded sequence of
+ * kernels works on. They are used again only while the sequence is being recorded.
+ */
+export class Hold {
+  /** Blocks that belong to it. */
+  readonly blocks = new Set<number>();
+  /** Those of them that were freed, by size in units. */
+  readonly free = new Map<number, number[]>();
+}
+
 /** A growable range of addresses cut into blocks. */
 export class Allocator {
   #addr: Float64Array;
@@ -39,6 +50,12 @@ export class Allocator {
   #lastPhys = -1;
   #end = 0;
   #quick: number[][] = Array.from({ length: QUICK_UNITS + 1 }, () => []);
+
+  /** Blocks that are allocated now, or freed, belong to it. */
+  holding: Hold | null = null;
+  /** How many holds there are: while there is one, everything stays where it is. */
+  holds = 0;
+  readonly #heldBy = new Map<number, Hold>();
 
   /** Bytes in blocks that are handed out. */
   allocated = 0;
@@ -92,20 +109,55 @@ export class Allocator {
   alloc(bytes: number): number {
     const units = bytes <= ALIGNMENT ? 1 : Math.ceil(bytes / ALIGNMENT);
     let b: number;
+    if (this.holding !== null) {
+      const again = this.holding.free.get(units)?.pop();
+      if (again !== undefined) return again;
+    }
     if (units <= QUICK_UNITS) {
       const stack = this.#quick[units]!;
       b = stack.length > 0 ? stack.pop()! : this.#take(units);
     } else b = this.#take(units);
     if (b < 0) return -1;
+    if (this.holding !== null) this.#hold(b, this.holding);
     this.allocations++;
     const now = this.allocated += this.#units[b]! * ALIGNMENT;
     if (now > this.peak) this.peak = now;
     return b;
   }
 
+  #hold(block: number, hold: Hold): void {
+    hold.blocks.add(block);
+    this.#heldBy.set(block, hold);
+  }
+
+  /** Begins a hold. */
+  hold(): Hold {
+    this.holds++;
+    return this.holding = new Hold();
+  }
+  /** Ends a hold: its blocks are like all others again. */
+  letGo(hold: Hold): void {
+    this.holds--;
+    if (this.holding === hold) this.holding = null;
+    for (const block of hold.blocks) this.#heldBy.delete(block);
+    for (const blocks of hold.free.values()) for (const block of blocks) this.free(block);
+    hold.blocks.clear();
+    hold.free.clear();
+  }
+
   /** Gives a block back. */
   free(block: number): void {
     const units = this.#units[block]!;
+    if (this.holding !== null || this.#heldBy.size > 0) {
+      if (this.holding !== null && !this.#heldBy.has(block)) this.#hold(block, this.holding);
+      const hold = this.#heldBy.get(block);
+      if (hold !== undefined) {
+        const same = hold.free.get(units);
+        if (same === undefined) hold.free.set(units, [block]);
+        else same.push(block);
+        return;
+      }
+    }
     this.allocated -= units * ALIGNMENT;
     if (units <= QUICK_UNITS) {
       const stack = this.#quick[units]!;

@@ -232,7 +232,9 @@ function evict(s: Storage): void {
 function evictUntil(target: number, cutoff: number, may: (s: Storage) => boolean): void {
   for (let i = 0; i < young.length && youngBytes > target; i++) {
     const s = young[i]!;
-    if (s.listed && s.tick <= cutoff && s.tick !== clock.tick && may(s)) evict(s);
+    if (s.listed && s.backend.allocator.holds === 0 && s.tick <= cutoff && s.tick !== clock.tick && may(s)) {
+      evict(s);
+    }
   }
 }
 

@@ -35,6 +35,7 @@ export {
   reset_peak_memory_stats,
 } from "./memory.ts";
 export { Event } from "./event.ts";
+export { CUDAGraph, graph, is_current_stream_capturing } from "./graphs.ts";
 export * as amp from "../amp/cuda.ts";
 export { initial_seed, manual_seed, manual_seed_all, seed, seed_all } from "./random.ts";
 export { OutOfMemoryError } from "../base/errors.ts";

@@ -98,6 +98,7 @@ export function fillInPlace(t: Tensor, draw: (flat: Tensor, contiguous: boolean)
     draw(flatten(t), t.packed);
     return;
   }
+  refuseRecording(t);
   const ordered = inMemoryOrderOf(t, t);
   const drawn = emptyTensor(ordered.sizes, t.dtype, cpuBackend);
   draw(flatten(drawn), t.packed);
@@ -131,9 +132,17 @@ export function onCpu(t: Tensor): Tensor {
   return out;
 }
 
+/** A graph would hold the numbers of its recording for ever. */
+function refuseRecording(t: Tensor): void {
+  if (t.storage.backend.allocator.holding !== null) {
+    throw new RuntimeError("random numbers are drawn on the host and cannot be part of a CUDA graph");
+  }
+}
+
 /** The result `drawn` on the device of `like`. */
 export function onDeviceOf(like: Tensor, drawn: Tensor): Tensor {
   if (like.storage.backend === cpuBackend) return drawn;
+  refuseRecording(like);
   const out = emptyTensor(drawn.sizes, drawn.dtype, like.storage.backend);
   copyInto(out, drawn);
   return out;

@@ -3,5 +3,11 @@
  *
  * @module
  */
-export { DataParallel } from "../modules/data_parallel.ts";
+export {
+  data_parallel,
+  DataParallel,
+  type DataParallelOptions,
+  gather,
+  scatter,
+} from "../modules/data_parallel.ts";
 export { DistributedDataParallel, type DistributedDataParallelOptions } from "./distributed.ts";

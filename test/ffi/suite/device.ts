@@ -5,6 +5,8 @@ import { cudaBackend } from "../../../src/backend/cuda.ts";
 import { Kernel } from "../../../src/base/backend.ts";
 import { ampChecks } from "./amp.ts";
 import { assert, assertEquals } from "./harness.ts";
+import { dataParallelChecks } from "./data_parallel.ts";
+import { graphChecks } from "./graphs.ts";
 import { netChecks } from "./nets.ts";
 
 type Tensor = torch.Tensor;
@@ -337,4 +339,6 @@ export const deviceChecks: DeviceCheck[] = [
   events,
   ...netChecks,
   ...ampChecks,
+  ...dataParallelChecks,
+  ...graphChecks,
 ];
