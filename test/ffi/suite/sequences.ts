@@ -257,4 +257,40 @@ const ctc: Check = {
   },
 };
 
-export const sequenceChecks: Check[] = [bags, reductions, margins, ctc];
+const lstm: Check = {
+  name: "an LSTM's step and its gradient",
+  run(libraries) {
+    const r = new Random(9200);
+    for (const dtype of [F32, F64]) {
+      for (const hidden of [1, 7, 33]) {
+        const rows = 5, n = rows * hidden, fill = numbers(r, dtype), label = `${dtype} ${hidden}`;
+        const common = { dtype, rows, hidden, c_prev: new Buffer(dtype, n, fill) };
+        compare(libraries, {
+          kernel: "tc_lstm_cell",
+          label,
+          fields: {
+            ...common,
+            gates: near(dtype, 4 * n, fill),
+            c: near(dtype, n, fill),
+            h: near(dtype, n, fill),
+          },
+        });
+        compare(libraries, {
+          kernel: "tc_lstm_cell_backward",
+          label,
+          fields: {
+            ...common,
+            gates: new Buffer(dtype, 4 * n, () => r.next()),
+            c: new Buffer(dtype, n, fill),
+            dh: new Buffer(dtype, n, fill),
+            dc: near(dtype, n, fill),
+            dc_more: r.chance(0.5) ? new Buffer(dtype, n, fill) : 0,
+            dgates: near(dtype, 4 * n, fill),
+          },
+        });
+      }
+    }
+  },
+};
+
+export const sequenceChecks: Check[] = [bags, reductions, margins, ctc, lstm];
