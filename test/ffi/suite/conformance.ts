@@ -41,7 +41,7 @@ export function conformance(file: OpFile): Outcome {
   let count = 0;
   const check = (id: string, f: () => string | null) => {
     const why = outcome("cuda", f);
-    const kernel = /^threw (\w+) is not implemented on CUDA yet/.exec(why ?? "")?.[1];
+    const kernel = /^threw "?(\w+)"? is not implemented on CUDA yet/.exec(why ?? "")?.[1];
     if (why === null) count++;
     else if (kernel !== undefined) missing.add(kernel);
     else if (outcome("cpu", f) === null) wrong.push(`${id}: ${why}`);
