@@ -78,7 +78,9 @@ export function gather<T>(outputs: readonly T[], target_device: DeviceId, dim = 
   }
   if (first === null || first === undefined) return first as T;
   if (Array.isArray(first)) {
-    return first.map((_, i) => gather((outputs as unknown as unknown[][]).map((o) => o[i]), device, dim)) as T;
+    return first.map((_, i) =>
+      gather((outputs as unknown as unknown[][]).map((o) => o[i]), device, dim)
+    ) as T;
   }
   if (isRecord(first)) {
     const entries = Object.keys(first).map((key) => {
