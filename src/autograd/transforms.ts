@@ -111,7 +111,10 @@ function reachesOthers(tensors: readonly Tensor[], own: ReadonlySet<Tensor>): bo
 /** What is being differentiated: the tensors to differentiate by, and whether results keep a graph. */
 class Tracking {
   readonly #own = new Set<Tensor>();
-  constructor(readonly outer: boolean) {}
+  readonly outer: boolean;
+  constructor(outer: boolean) {
+    this.outer = outer;
+  }
   input(t: Tensor): Tensor {
     const x = tracked(t);
     const b = bottom(x);

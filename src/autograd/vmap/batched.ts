@@ -65,13 +65,20 @@ const ITEM =
 
 /** One sample to look at; `value` has one dimension more, `bdim`. */
 export class BatchedTensor extends Tensor {
-  constructor(readonly value: Tensor, readonly bdim: number, readonly level: number) {
+  readonly value: Tensor;
+  readonly bdim: number;
+  readonly level: number;
+
+  constructor(value: Tensor, bdim: number, level: number) {
     const sizes = value.sizes.filter((_, i) => i !== bdim);
     const strides = value instanceof BatchedTensor
       ? contiguousStrides(sizes)
       : value.strides.filter((_, i) => i !== bdim);
     // No kernel may take this for an ordinary tensor: its place is not a number, which launches refuse.
     super(value.storage, value.dtype, sizes, strides, NaN, numelOf(sizes), false, value.anchor);
+    this.value = value;
+    this.bdim = bdim;
+    this.level = level;
     this.leafGrad = needsGrad(value);
   }
   override get batched(): boolean {

@@ -11,13 +11,18 @@ import { BatchedTensor, type Level, moveDim } from "./batched.ts";
 
 /** An operator's arguments at a level: which are batched there, and what they are below. */
 export class Call {
-  constructor(
-    readonly row: Row,
-    readonly args: readonly unknown[],
-    readonly level: Level,
-    /** Is it the in-place form? */
-    readonly inplace: boolean,
-  ) {}
+  readonly row: Row;
+  readonly args: readonly unknown[];
+  readonly level: Level;
+  /** Is it the in-place form? */
+  readonly inplace: boolean;
+
+  constructor(row: Row, args: readonly unknown[], level: Level, inplace: boolean) {
+    this.row = row;
+    this.args = args;
+    this.level = level;
+    this.inplace = inplace;
+  }
 
   /** Number of samples. */
   get size(): number {
