@@ -30,7 +30,7 @@ class LeNet extends nn.Module {
   f1 = new nn.Linear(400, 120);
   f2 = new nn.Linear(120, 84);
   f3 = new nn.Linear(84, 10);
-  forward(x: Tensor): Tensor {
+  override forward(x: Tensor): Tensor {
     x = F.max_pool2d(this.c1.call(x).relu(), 2);
     x = F.max_pool2d(this.c2.call(x).relu(), 2).flatten(1);
     return this.f3.call(this.f2.call(this.f1.call(x).relu()).relu());

@@ -105,6 +105,17 @@ function signature(row: Row, skip: number, out: boolean): string[] {
   const head = required.map((p) => `${named(p)}: ${paramType(p)}`);
   if (bag) lines.push(`(${[...head, `options?: ${bag}`].join(", ")}): ${result};`);
   else lines.push(`(${head.join(", ")}): ${result};`);
+  // All by name, unless the first is a tensor, which nobody names.
+  if (required.length > 0 && !required[0]!.type.startsWith("Tensor") && required[0]!.type !== "Index") {
+    const all = [...required.map((p) => `${p.name}: ${paramType(p)}`), ...options];
+    lines.push(`(options: { ${all.join("; ")} }): ${result};`);
+  }
+  if (rest.length > 1) {
+    const first = rest[0]!;
+    lines.push(
+      `(${[...head, `${named(first)}: ${paramType(first)}`, `options: ${bag}`].join(", ")}): ${result};`,
+    );
+  }
   if (rest.length > 0) {
     const all = [...head, ...rest.map((p) => `${named(p)}?: ${paramType(p)}`)];
     lines.push(`(${[...all, ...(bag ? [`options?: ${bag}`] : [])].join(", ")}): ${result};`);

@@ -18,6 +18,7 @@ import "../ops/table.ts";
  */
 export const fft: {
   (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n: number | null, options: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_fft as never;
 /**
@@ -27,6 +28,7 @@ export const fft: {
  */
 export const fft2: {
   (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s: readonly number[] | number | null, options: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_fft2 as never;
 /**
@@ -36,6 +38,7 @@ export const fft2: {
  */
 export const fftfreq: {
   (n: number, options?: { d?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { n: number; d?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   (n: number, d?: number | PyFloat, options?: { d?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.fft_fftfreq as never;
 /**
@@ -45,6 +48,7 @@ export const fftfreq: {
  */
 export const fftn: {
   (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s: readonly number[] | number | null, options: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number | null, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_fftn as never;
 /**
@@ -63,6 +67,7 @@ export const fftshift: {
  */
 export const hfft: {
   (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n: number | null, options: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_hfft as never;
 /**
@@ -72,6 +77,7 @@ export const hfft: {
  */
 export const hfft2: {
   (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s: readonly number[] | number | null, options: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_hfft2 as never;
 /**
@@ -81,6 +87,7 @@ export const hfft2: {
  */
 export const hfftn: {
   (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s: readonly number[] | number | null, options: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number | null, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_hfftn as never;
 /**
@@ -90,6 +97,7 @@ export const hfftn: {
  */
 export const ifft: {
   (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n: number | null, options: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_ifft as never;
 /**
@@ -99,6 +107,7 @@ export const ifft: {
  */
 export const ifft2: {
   (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s: readonly number[] | number | null, options: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_ifft2 as never;
 /**
@@ -108,6 +117,7 @@ export const ifft2: {
  */
 export const ifftn: {
   (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s: readonly number[] | number | null, options: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number | null, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_ifftn as never;
 /**
@@ -126,6 +136,7 @@ export const ifftshift: {
  */
 export const ihfft: {
   (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n: number | null, options: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_ihfft as never;
 /**
@@ -135,6 +146,7 @@ export const ihfft: {
  */
 export const ihfft2: {
   (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s: readonly number[] | number | null, options: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_ihfft2 as never;
 /**
@@ -144,6 +156,7 @@ export const ihfft2: {
  */
 export const ihfftn: {
   (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s: readonly number[] | number | null, options: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number | null, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_ihfftn as never;
 /**
@@ -153,6 +166,7 @@ export const ihfftn: {
  */
 export const irfft: {
   (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n: number | null, options: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_irfft as never;
 /**
@@ -162,6 +176,7 @@ export const irfft: {
  */
 export const irfft2: {
   (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s: readonly number[] | number | null, options: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_irfft2 as never;
 /**
@@ -171,6 +186,7 @@ export const irfft2: {
  */
 export const irfftn: {
   (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s: readonly number[] | number | null, options: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number | null, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_irfftn as never;
 /**
@@ -180,6 +196,7 @@ export const irfftn: {
  */
 export const rfft: {
   (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n: number | null, options: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_rfft as never;
 /**
@@ -189,6 +206,7 @@ export const rfft: {
  */
 export const rfft2: {
   (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s: readonly number[] | number | null, options: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_rfft2 as never;
 /**
@@ -198,6 +216,7 @@ export const rfft2: {
  */
 export const rfftfreq: {
   (n: number, options?: { d?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { n: number; d?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   (n: number, d?: number | PyFloat, options?: { d?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.fft_rfftfreq as never;
 /**
@@ -207,5 +226,6 @@ export const rfftfreq: {
  */
 export const rfftn: {
   (input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, s: readonly number[] | number | null, options: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
   (input: Tensor, s?: readonly number[] | number | null, dim?: readonly number[] | number | null, norm?: string | null, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number | null; norm?: string | null; out?: Tensor | null }): Tensor;
 } = fn.fft_rfftn as never;

@@ -134,6 +134,7 @@ export const adaptive_max_pool3d: {
 /** In-place form of `add`. */
 export const add_: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; alpha?: Scalar }): Tensor;
 } = fn.add_ as never;
 /**
  * Adds `other`, scaled by `alpha`, to `self`.
@@ -142,6 +143,7 @@ export const add_: {
  */
 export const add: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; alpha?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.add as never;
 /** In-place form of `addbmm`. */
 export const addbmm_: {
@@ -264,6 +266,7 @@ export const all: {
  */
 export const allclose: {
   (input: Tensor, other: Tensor, options?: { rtol?: number | PyFloat; atol?: number | PyFloat; equal_nan?: boolean }): boolean;
+  (input: Tensor, other: Tensor, rtol: number | PyFloat, options: { rtol?: number | PyFloat; atol?: number | PyFloat; equal_nan?: boolean }): boolean;
   (input: Tensor, other: Tensor, rtol?: number | PyFloat, atol?: number | PyFloat, equal_nan?: boolean, options?: { rtol?: number | PyFloat; atol?: number | PyFloat; equal_nan?: boolean }): boolean;
 } = fn.allclose as never;
 /**
@@ -289,6 +292,7 @@ export const alpha_dropout_: {
  */
 export const amax: {
   (input: Tensor, options?: { dim?: readonly number[] | number; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: readonly number[] | number, options: { dim?: readonly number[] | number; keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: readonly number[] | number, keepdim?: boolean, options?: { dim?: readonly number[] | number; keepdim?: boolean; out?: Tensor | null }): Tensor;
 } = fn.amax as never;
 /**
@@ -298,6 +302,7 @@ export const amax: {
  */
 export const amin: {
   (input: Tensor, options?: { dim?: readonly number[] | number; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: readonly number[] | number, options: { dim?: readonly number[] | number; keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: readonly number[] | number, keepdim?: boolean, options?: { dim?: readonly number[] | number; keepdim?: boolean; out?: Tensor | null }): Tensor;
 } = fn.amin as never;
 /**
@@ -333,7 +338,9 @@ export const any: {
  */
 export const arange: {
   (end: Scalar, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { end: Scalar; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   (start: Scalar, end: Scalar, options?: { step?: Scalar; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { start: Scalar; end: Scalar; step?: Scalar; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   (start: Scalar, end: Scalar, step?: Scalar, options?: { step?: Scalar; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.arange as never;
 /**
@@ -343,6 +350,7 @@ export const arange: {
  */
 export const argmax: {
   (input: Tensor, options?: { dim?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: number | null, options: { dim?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
 } = fn.argmax as never;
 /**
@@ -352,6 +360,7 @@ export const argmax: {
  */
 export const argmin: {
   (input: Tensor, options?: { dim?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: number | null, options: { dim?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
 } = fn.argmin as never;
 /**
@@ -361,6 +370,7 @@ export const argmin: {
  */
 export const argsort: {
   (input: Tensor, options?: { dim?: number; descending?: boolean; stable?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: number, options: { dim?: number; descending?: boolean; stable?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: number, descending?: boolean, options?: { dim?: number; descending?: boolean; stable?: boolean; out?: Tensor | null }): Tensor;
 } = fn.argsort as never;
 /**
@@ -564,6 +574,7 @@ export const baddbmm: {
  */
 export const bartlett_window: {
   (window_length: number, options?: { periodic?: boolean; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { window_length: number; periodic?: boolean; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   (window_length: number, periodic?: boolean, options?: { periodic?: boolean; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.bartlett_window as never;
 /**
@@ -600,6 +611,7 @@ export const bilinear: {
  */
 export const binary_cross_entropy_with_logits: {
   (input: Tensor, target: Tensor, options?: { weight?: Tensor | null; pos_weight?: Tensor | null; reduction?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, target: Tensor, weight: Tensor | null, options: { weight?: Tensor | null; pos_weight?: Tensor | null; reduction?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, target: Tensor, weight?: Tensor | null, pos_weight?: Tensor | null, reduction?: number, options?: { weight?: Tensor | null; pos_weight?: Tensor | null; reduction?: number; out?: Tensor | null }): Tensor;
 } = fn.binary_cross_entropy_with_logits as never;
 /**
@@ -609,6 +621,7 @@ export const binary_cross_entropy_with_logits: {
  */
 export const bincount: {
   (input: Tensor, options?: { weights?: Tensor | null; minlength?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, weights: Tensor | null, options: { weights?: Tensor | null; minlength?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, weights?: Tensor | null, minlength?: number, options?: { weights?: Tensor | null; minlength?: number; out?: Tensor | null }): Tensor;
 } = fn.bincount as never;
 /**
@@ -623,6 +636,7 @@ export const binomial: {
 /** In-place form of `bitwise_and`. */
 export const bitwise_and_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.bitwise_and_ as never;
 /**
  * Bitwise AND.
@@ -631,10 +645,12 @@ export const bitwise_and_: {
  */
 export const bitwise_and: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.bitwise_and as never;
 /** In-place form of `bitwise_left_shift`. */
 export const bitwise_left_shift_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.bitwise_left_shift_ as never;
 /**
  * Arithmetic left shift.
@@ -643,6 +659,7 @@ export const bitwise_left_shift_: {
  */
 export const bitwise_left_shift: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.bitwise_left_shift as never;
 /** In-place form of `bitwise_not`. */
 export const bitwise_not_: {
@@ -659,6 +676,7 @@ export const bitwise_not: {
 /** In-place form of `bitwise_or`. */
 export const bitwise_or_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.bitwise_or_ as never;
 /**
  * Bitwise OR.
@@ -667,10 +685,12 @@ export const bitwise_or_: {
  */
 export const bitwise_or: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.bitwise_or as never;
 /** In-place form of `bitwise_right_shift`. */
 export const bitwise_right_shift_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.bitwise_right_shift_ as never;
 /**
  * Arithmetic right shift.
@@ -679,10 +699,12 @@ export const bitwise_right_shift_: {
  */
 export const bitwise_right_shift: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.bitwise_right_shift as never;
 /** In-place form of `bitwise_xor`. */
 export const bitwise_xor_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.bitwise_xor_ as never;
 /**
  * Bitwise XOR.
@@ -691,6 +713,7 @@ export const bitwise_xor_: {
  */
 export const bitwise_xor: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.bitwise_xor as never;
 /**
  * The Blackman window.
@@ -699,6 +722,7 @@ export const bitwise_xor: {
  */
 export const blackman_window: {
   (window_length: number, options?: { periodic?: boolean; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { window_length: number; periodic?: boolean; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   (window_length: number, periodic?: boolean, options?: { periodic?: boolean; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.blackman_window as never;
 /**
@@ -743,6 +767,7 @@ export const broadcast_to: {
  */
 export const bucketize: {
   (input: Tensor | Scalar, boundaries: Tensor, options?: { out_int32?: boolean; right?: boolean; out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; boundaries: Tensor; out_int32?: boolean; right?: boolean; out?: Tensor | null }): Tensor;
 } = fn.bucketize as never;
 /**
  * All combinations of one element of each vector.
@@ -788,6 +813,7 @@ export const concatenate: {
  */
 export const cdist: {
   (x1: Tensor, x2: Tensor, options?: { p?: number | PyFloat; compute_mode?: string | null; out?: Tensor | null }): Tensor;
+  (x1: Tensor, x2: Tensor, p: number | PyFloat, options: { p?: number | PyFloat; compute_mode?: string | null; out?: Tensor | null }): Tensor;
   (x1: Tensor, x2: Tensor, p?: number | PyFloat, compute_mode?: string | null, options?: { p?: number | PyFloat; compute_mode?: string | null; out?: Tensor | null }): Tensor;
 } = fn.cdist as never;
 /** In-place form of `ceil`. */
@@ -881,11 +907,13 @@ export const chunk: {
 /** In-place form of `clamp`. */
 export const clamp_: {
   (input: Tensor, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): Tensor;
+  (input: Tensor, min: Tensor | Scalar | null, options: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): Tensor;
   (input: Tensor, min?: Tensor | Scalar | null, max?: Tensor | Scalar | null, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): Tensor;
 } = fn.clamp_ as never;
 /** In-place form of `clip`. */
 export const clip_: {
   (input: Tensor, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): Tensor;
+  (input: Tensor, min: Tensor | Scalar | null, options: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): Tensor;
   (input: Tensor, min?: Tensor | Scalar | null, max?: Tensor | Scalar | null, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): Tensor;
 } = fn.clip_ as never;
 /**
@@ -895,6 +923,7 @@ export const clip_: {
  */
 export const clamp: {
   (input: Tensor, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, min: Tensor | Scalar | null, options: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
   (input: Tensor, min?: Tensor | Scalar | null, max?: Tensor | Scalar | null, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
 } = fn.clamp as never;
 /**
@@ -904,6 +933,7 @@ export const clamp: {
  */
 export const clip: {
   (input: Tensor, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, min: Tensor | Scalar | null, options: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
   (input: Tensor, min?: Tensor | Scalar | null, max?: Tensor | Scalar | null, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
 } = fn.clip as never;
 /** In-place form of `clamp_max`. */
@@ -953,6 +983,7 @@ export const column_stack: {
  */
 export const combinations: {
   (input: Tensor, options?: { r?: number; with_replacement?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, r: number, options: { r?: number; with_replacement?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, r?: number, with_replacement?: boolean, options?: { r?: number; with_replacement?: boolean; out?: Tensor | null }): Tensor;
 } = fn.combinations as never;
 /**
@@ -999,6 +1030,7 @@ export const constant_pad_nd: {
  */
 export const conv1d: {
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, weight: Tensor, bias: Tensor | null, options: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[] | number, padding?: unknown, dilation?: readonly number[] | number, groups?: number, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
 } = fn.conv1d as never;
 /**
@@ -1008,6 +1040,7 @@ export const conv1d: {
  */
 export const conv2d: {
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, weight: Tensor, bias: Tensor | null, options: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[] | number, padding?: unknown, dilation?: readonly number[] | number, groups?: number, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
 } = fn.conv2d as never;
 /**
@@ -1017,6 +1050,7 @@ export const conv2d: {
  */
 export const conv3d: {
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, weight: Tensor, bias: Tensor | null, options: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[] | number, padding?: unknown, dilation?: readonly number[] | number, groups?: number, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: unknown; dilation?: readonly number[] | number; groups?: number; out?: Tensor | null }): Tensor;
 } = fn.conv3d as never;
 /**
@@ -1035,6 +1069,7 @@ export const conv_tbc: {
  */
 export const conv_transpose1d: {
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
+  (input: Tensor, weight: Tensor, bias: Tensor | null, options: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
   (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[] | number, padding?: readonly number[] | number, output_padding?: readonly number[] | number, groups?: number, dilation?: readonly number[] | number, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
 } = fn.conv_transpose1d as never;
 /**
@@ -1044,6 +1079,7 @@ export const conv_transpose1d: {
  */
 export const conv_transpose2d: {
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
+  (input: Tensor, weight: Tensor, bias: Tensor | null, options: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
   (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[] | number, padding?: readonly number[] | number, output_padding?: readonly number[] | number, groups?: number, dilation?: readonly number[] | number, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
 } = fn.conv_transpose2d as never;
 /**
@@ -1053,6 +1089,7 @@ export const conv_transpose2d: {
  */
 export const conv_transpose3d: {
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
+  (input: Tensor, weight: Tensor, bias: Tensor | null, options: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
   (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: readonly number[] | number, padding?: readonly number[] | number, output_padding?: readonly number[] | number, groups?: number, dilation?: readonly number[] | number, options?: { bias?: Tensor | null; stride?: readonly number[] | number; padding?: readonly number[] | number; output_padding?: readonly number[] | number; groups?: number; dilation?: readonly number[] | number; out?: Tensor | null }): Tensor;
 } = fn.conv_transpose3d as never;
 /**
@@ -1115,6 +1152,7 @@ export const cosh: {
  */
 export const cosine_embedding_loss: {
   (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | PyFloat; reduction?: number; out?: Tensor | null }): Tensor;
+  (input1: Tensor, input2: Tensor, target: Tensor, margin: number | PyFloat, options: { margin?: number | PyFloat; reduction?: number; out?: Tensor | null }): Tensor;
   (input1: Tensor, input2: Tensor, target: Tensor, margin?: number | PyFloat, reduction?: number, options?: { margin?: number | PyFloat; reduction?: number; out?: Tensor | null }): Tensor;
 } = fn.cosine_embedding_loss as never;
 /**
@@ -1124,6 +1162,7 @@ export const cosine_embedding_loss: {
  */
 export const cosine_similarity: {
   (x1: Tensor, x2: Tensor, options?: { dim?: number; eps?: number | PyFloat; out?: Tensor | null }): Tensor;
+  (x1: Tensor, x2: Tensor, dim: number, options: { dim?: number; eps?: number | PyFloat; out?: Tensor | null }): Tensor;
   (x1: Tensor, x2: Tensor, dim?: number, eps?: number | PyFloat, options?: { dim?: number; eps?: number | PyFloat; out?: Tensor | null }): Tensor;
 } = fn.cosine_similarity as never;
 /**
@@ -1159,6 +1198,7 @@ export const cross: {
  */
 export const ctc_loss: {
   (log_probs: Tensor, targets: Tensor, input_lengths: unknown, target_lengths: unknown, options?: { blank?: number; reduction?: number; zero_infinity?: boolean; out?: Tensor | null }): Tensor;
+  (log_probs: Tensor, targets: Tensor, input_lengths: unknown, target_lengths: unknown, blank: number, options: { blank?: number; reduction?: number; zero_infinity?: boolean; out?: Tensor | null }): Tensor;
   (log_probs: Tensor, targets: Tensor, input_lengths: unknown, target_lengths: unknown, blank?: number, reduction?: number, zero_infinity?: boolean, options?: { blank?: number; reduction?: number; zero_infinity?: boolean; out?: Tensor | null }): Tensor;
 } = fn.ctc_loss as never;
 /**
@@ -1262,6 +1302,7 @@ export const diag: {
  */
 export const diag_embed: {
   (input: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, offset: number, options: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, offset?: number, dim1?: number, dim2?: number, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
 } = fn.diag_embed as never;
 /**
@@ -1280,6 +1321,7 @@ export const diagflat: {
  */
 export const diagonal: {
   (input: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, offset: number, options: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, offset?: number, dim1?: number, dim2?: number, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
 } = fn.diagonal as never;
 /**
@@ -1289,6 +1331,7 @@ export const diagonal: {
  */
 export const diagonal_copy: {
   (input: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, offset: number, options: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, offset?: number, dim1?: number, dim2?: number, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
 } = fn.diagonal_copy as never;
 /**
@@ -1298,6 +1341,7 @@ export const diagonal_copy: {
  */
 export const diagonal_scatter: {
   (input: Tensor, src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, src: Tensor, offset: number, options: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, src: Tensor, offset?: number, dim1?: number, dim2?: number, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
 } = fn.diagonal_scatter as never;
 /**
@@ -1307,6 +1351,7 @@ export const diagonal_scatter: {
  */
 export const diff: {
   (input: Tensor, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n: number, options: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | null }): Tensor;
   (input: Tensor, n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | null }): Tensor;
 } = fn.diff as never;
 /** In-place form of `digamma`. */
@@ -1333,10 +1378,12 @@ export const dist: {
 /** In-place form of `div`. */
 export const div_: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { rounding_mode?: string | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; rounding_mode?: string | null }): Tensor;
 } = fn.div_ as never;
 /** In-place form of `divide`. */
 export const divide_: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { rounding_mode?: string | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; rounding_mode?: string | null }): Tensor;
 } = fn.divide_ as never;
 /**
  * Divides `self` by `other`; `rounding_mode` is null, `'trunc'` or `'floor'`.
@@ -1345,6 +1392,7 @@ export const divide_: {
  */
 export const div: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { rounding_mode?: string | null; out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; rounding_mode?: string | null; out?: Tensor | null }): Tensor;
 } = fn.div as never;
 /**
  * Divides `self` by `other`; `rounding_mode` is null, `'trunc'` or `'floor'`.
@@ -1353,6 +1401,7 @@ export const div: {
  */
 export const divide: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { rounding_mode?: string | null; out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; rounding_mode?: string | null; out?: Tensor | null }): Tensor;
 } = fn.divide as never;
 /**
  * Dot product of two vectors.
@@ -1402,12 +1451,14 @@ export const dstack: {
  */
 export const einsum: {
   (equation: string, operands: readonly Tensor[], options?: { out?: Tensor | null }): Tensor;
+  (options: { equation: string; operands: readonly Tensor[]; out?: Tensor | null }): Tensor;
   (equation: string, ...operands: Tensor[]): Tensor;
   (equation: string, ...operands: (Tensor | { out?: Tensor | null })[]): Tensor;
 } = fn.einsum as never;
 /** In-place form of `elu`. */
 export const elu_: {
   (input: Tensor, options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar }): Tensor;
+  (input: Tensor, alpha: Scalar, options: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar }): Tensor;
   (input: Tensor, alpha?: Scalar, scale?: Scalar, input_scale?: Scalar, options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar }): Tensor;
 } = fn.elu_ as never;
 /**
@@ -1417,6 +1468,7 @@ export const elu_: {
  */
 export const elu: {
   (input: Tensor, options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar; out?: Tensor | null }): Tensor;
+  (input: Tensor, alpha: Scalar, options: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar; out?: Tensor | null }): Tensor;
   (input: Tensor, alpha?: Scalar, scale?: Scalar, input_scale?: Scalar, options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.elu as never;
 /**
@@ -1434,6 +1486,7 @@ export const elu_backward: {
  */
 export const embedding: {
   (weight: Tensor, indices: Tensor, options?: { padding_idx?: number; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | null }): Tensor;
+  (weight: Tensor, indices: Tensor, padding_idx: number, options: { padding_idx?: number; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | null }): Tensor;
   (weight: Tensor, indices: Tensor, padding_idx?: number, scale_grad_by_freq?: boolean, sparse?: boolean, options?: { padding_idx?: number; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | null }): Tensor;
 } = fn.embedding as never;
 /**
@@ -1443,6 +1496,7 @@ export const embedding: {
  */
 export const embedding_bag: {
   (weight: Tensor, indices: Tensor, offsets: Tensor, options?: { scale_grad_by_freq?: boolean; mode?: number; sparse?: boolean; per_sample_weights?: Tensor | null; include_last_offset?: boolean; padding_idx?: number | null }): [Tensor, Tensor, Tensor, Tensor];
+  (weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean, options: { scale_grad_by_freq?: boolean; mode?: number; sparse?: boolean; per_sample_weights?: Tensor | null; include_last_offset?: boolean; padding_idx?: number | null }): [Tensor, Tensor, Tensor, Tensor];
   (weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq?: boolean, mode?: number, sparse?: boolean, per_sample_weights?: Tensor | null, include_last_offset?: boolean, padding_idx?: number | null, options?: { scale_grad_by_freq?: boolean; mode?: number; sparse?: boolean; per_sample_weights?: Tensor | null; include_last_offset?: boolean; padding_idx?: number | null }): [Tensor, Tensor, Tensor, Tensor];
 } = fn.embedding_bag as never;
 /**
@@ -1460,6 +1514,7 @@ export const embedding_renorm_: {
  */
 export const empty: {
   (size: readonly number[], options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null }): Tensor;
+  (options: { size: readonly number[]; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null }): Tensor;
   (...size: number[]): Tensor;
   (...size: (number | { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null })[]): Tensor;
 } = fn.empty as never;
@@ -1478,10 +1533,12 @@ export const empty_like: {
  */
 export const empty_strided: {
   (size: readonly number[], stride: readonly number[], options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { size: readonly number[]; stride: readonly number[]; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.empty_strided as never;
 /** In-place form of `eq`. */
 export const eq_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.eq_ as never;
 /**
  * Elementwise equality.
@@ -1490,6 +1547,7 @@ export const eq_: {
  */
 export const eq: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.eq as never;
 /**
  * Are shapes and all elements equal?
@@ -1586,7 +1644,9 @@ export const expm1: {
  */
 export const eye: {
   (n: number, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { n: number; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   (n: number, m: number, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { n: number; m: number; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.eye as never;
 /**
  * Alpha dropout of whole channels.
@@ -1644,6 +1704,7 @@ export const fill_: {
  */
 export const flatten: {
   (input: Tensor, options?: { start_dim?: number; end_dim?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, start_dim: number, options: { start_dim?: number; end_dim?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, start_dim?: number, end_dim?: number, options?: { start_dim?: number; end_dim?: number; out?: Tensor | null }): Tensor;
 } = fn.flatten as never;
 /**
@@ -1675,6 +1736,7 @@ export const flipud: {
 /** In-place form of `float_power`. */
 export const float_power_: {
   (input: Tensor | Scalar, exponent: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; exponent: Tensor | Scalar }): Tensor;
 } = fn.float_power_ as never;
 /**
  * Power in double precision.
@@ -1683,6 +1745,7 @@ export const float_power_: {
  */
 export const float_power: {
   (input: Tensor | Scalar, exponent: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; exponent: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.float_power as never;
 /** In-place form of `floor`. */
 export const floor_: {
@@ -1699,6 +1762,7 @@ export const floor: {
 /** In-place form of `floor_divide`. */
 export const floor_divide_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.floor_divide_ as never;
 /**
  * Divides and rounds down.
@@ -1707,6 +1771,7 @@ export const floor_divide_: {
  */
 export const floor_divide: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.floor_divide as never;
 /**
  * The larger of two elements; a number wins over NaN.
@@ -1772,6 +1837,7 @@ export const frobenius_norm: {
  */
 export const full: {
   (size: readonly number[], fill_value: Scalar, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { size: readonly number[]; fill_value: Scalar; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.full as never;
 /**
  * One value in the same shape and dtype.
@@ -1804,10 +1870,12 @@ export const gcd: {
 /** In-place form of `ge`. */
 export const ge_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.ge_ as never;
 /** In-place form of `greater_equal`. */
 export const greater_equal_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.greater_equal_ as never;
 /**
  * Elementwise `self >= other`.
@@ -1816,6 +1884,7 @@ export const greater_equal_: {
  */
 export const ge: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.ge as never;
 /**
  * Elementwise `self >= other`.
@@ -1824,6 +1893,7 @@ export const ge: {
  */
 export const greater_equal: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.greater_equal as never;
 /**
  * Gaussian error linear unit.
@@ -1864,6 +1934,7 @@ export const grid_sampler: {
  */
 export const group_norm: {
   (input: Tensor, num_groups: number, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, num_groups: number, weight: Tensor | null, options: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, num_groups: number, weight?: Tensor | null, bias?: Tensor | null, eps?: number | PyFloat, cudnn_enabled?: boolean, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enabled?: boolean; out?: Tensor | null }): Tensor;
 } = fn.group_norm as never;
 /**
@@ -1882,15 +1953,18 @@ export const gru: {
  */
 export const gru_cell: {
   (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null, options: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | null }): Tensor;
   (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | null }): Tensor;
 } = fn.gru_cell as never;
 /** In-place form of `gt`. */
 export const gt_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.gt_ as never;
 /** In-place form of `greater`. */
 export const greater_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.greater_ as never;
 /**
  * Elementwise `self > other`.
@@ -1899,6 +1973,7 @@ export const greater_: {
  */
 export const gt: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.gt as never;
 /**
  * Elementwise `self > other`.
@@ -1907,6 +1982,7 @@ export const gt: {
  */
 export const greater: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.greater as never;
 /**
  * The Hamming window: alpha - beta cos(2 pi k / (n - 1)).
@@ -1915,6 +1991,8 @@ export const greater: {
  */
 export const hamming_window: {
   (window_length: number, options?: { periodic?: boolean; alpha?: number | PyFloat; beta?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { window_length: number; periodic?: boolean; alpha?: number | PyFloat; beta?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (window_length: number, periodic: boolean, options: { periodic?: boolean; alpha?: number | PyFloat; beta?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   (window_length: number, periodic?: boolean, alpha?: number | PyFloat, beta?: number | PyFloat, options?: { periodic?: boolean; alpha?: number | PyFloat; beta?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.hamming_window as never;
 /**
@@ -1924,6 +2002,7 @@ export const hamming_window: {
  */
 export const hann_window: {
   (window_length: number, options?: { periodic?: boolean; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { window_length: number; periodic?: boolean; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   (window_length: number, periodic?: boolean, options?: { periodic?: boolean; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.hann_window as never;
 /**
@@ -1954,6 +2033,7 @@ export const hardswish_backward: {
 /** In-place form of `hardtanh`. */
 export const hardtanh_: {
   (input: Tensor, options?: { min_val?: Scalar; max_val?: Scalar }): Tensor;
+  (input: Tensor, min_val: Scalar, options: { min_val?: Scalar; max_val?: Scalar }): Tensor;
   (input: Tensor, min_val?: Scalar, max_val?: Scalar, options?: { min_val?: Scalar; max_val?: Scalar }): Tensor;
 } = fn.hardtanh_ as never;
 /**
@@ -1963,6 +2043,7 @@ export const hardtanh_: {
  */
 export const hardtanh: {
   (input: Tensor, options?: { min_val?: Scalar; max_val?: Scalar; out?: Tensor | null }): Tensor;
+  (input: Tensor, min_val: Scalar, options: { min_val?: Scalar; max_val?: Scalar; out?: Tensor | null }): Tensor;
   (input: Tensor, min_val?: Scalar, max_val?: Scalar, options?: { min_val?: Scalar; max_val?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.hardtanh as never;
 /**
@@ -1992,6 +2073,7 @@ export const heaviside: {
  */
 export const hinge_embedding_loss: {
   (input: Tensor, target: Tensor, options?: { margin?: number | PyFloat; reduction?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, target: Tensor, margin: number | PyFloat, options: { margin?: number | PyFloat; reduction?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, target: Tensor, margin?: number | PyFloat, reduction?: number, options?: { margin?: number | PyFloat; reduction?: number; out?: Tensor | null }): Tensor;
 } = fn.hinge_embedding_loss as never;
 /**
@@ -2001,6 +2083,7 @@ export const hinge_embedding_loss: {
  */
 export const histc: {
   (input: Tensor, options?: { bins?: number; min?: number | PyFloat; max?: number | PyFloat; out?: Tensor | null }): Tensor;
+  (input: Tensor, bins: number, options: { bins?: number; min?: number | PyFloat; max?: number | PyFloat; out?: Tensor | null }): Tensor;
   (input: Tensor, bins?: number, min?: number | PyFloat, max?: number | PyFloat, options?: { bins?: number; min?: number | PyFloat; max?: number | PyFloat; out?: Tensor | null }): Tensor;
 } = fn.histc as never;
 /**
@@ -2020,10 +2103,13 @@ export const histogram: {
  */
 export const histogramdd: {
   (input: Tensor, bins: readonly number[], options?: { range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): any;
+  (input: Tensor, bins: readonly number[], range: readonly (number | PyFloat)[] | null, options: { range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): any;
   (input: Tensor, bins: readonly number[], range?: readonly (number | PyFloat)[] | null, weight?: Tensor | null, density?: boolean, options?: { range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): any;
   (input: Tensor, bins: number, options?: { range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): any;
+  (input: Tensor, bins: number, range: readonly (number | PyFloat)[] | null, options: { range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): any;
   (input: Tensor, bins: number, range?: readonly (number | PyFloat)[] | null, weight?: Tensor | null, density?: boolean, options?: { range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): any;
   (input: Tensor, bins: readonly Tensor[], options?: { range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): any;
+  (input: Tensor, bins: readonly Tensor[], range: readonly (number | PyFloat)[] | null, options: { range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): any;
   (input: Tensor, bins: readonly Tensor[], range?: readonly (number | PyFloat)[] | null, weight?: Tensor | null, density?: boolean, options?: { range?: readonly (number | PyFloat)[] | null; weight?: Tensor | null; density?: boolean }): any;
 } = fn.histogramdd as never;
 /**
@@ -2196,6 +2282,7 @@ export const inverse: {
  */
 export const isclose: {
   (input: Tensor, other: Tensor, options?: { rtol?: number | PyFloat; atol?: number | PyFloat; equal_nan?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, other: Tensor, rtol: number | PyFloat, options: { rtol?: number | PyFloat; atol?: number | PyFloat; equal_nan?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, other: Tensor, rtol?: number | PyFloat, atol?: number | PyFloat, equal_nan?: boolean, options?: { rtol?: number | PyFloat; atol?: number | PyFloat; equal_nan?: boolean; out?: Tensor | null }): Tensor;
 } = fn.isclose as never;
 /**
@@ -2214,6 +2301,7 @@ export const isfinite: {
 export const isin: {
   (elements: Tensor, test_elements: Tensor, options?: { assume_unique?: boolean; invert?: boolean; out?: Tensor | null }): Tensor;
   (element: Scalar, test_elements: Tensor, options?: { assume_unique?: boolean; invert?: boolean; out?: Tensor | null }): Tensor;
+  (options: { element: Scalar; test_elements: Tensor; assume_unique?: boolean; invert?: boolean; out?: Tensor | null }): Tensor;
   (elements: Tensor, test_element: Scalar, options?: { assume_unique?: boolean; invert?: boolean; out?: Tensor | null }): Tensor;
 } = fn.isin as never;
 /**
@@ -2263,6 +2351,7 @@ export const isreal: {
  */
 export const istft: {
   (input: Tensor, n_fft: number, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; return_complex?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, n_fft: number, hop_length: number | null, options: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; return_complex?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, n_fft: number, hop_length?: number | null, win_length?: number | null, window?: Tensor | null, center?: boolean, normalized?: boolean, onesided?: boolean | null, length?: number | null, return_complex?: boolean, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; return_complex?: boolean; out?: Tensor | null }): Tensor;
 } = fn.istft as never;
 /**
@@ -2272,6 +2361,8 @@ export const istft: {
  */
 export const kaiser_window: {
   (window_length: number, options?: { periodic?: boolean; beta?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { window_length: number; periodic?: boolean; beta?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (window_length: number, periodic: boolean, options: { periodic?: boolean; beta?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   (window_length: number, periodic?: boolean, beta?: number | PyFloat, options?: { periodic?: boolean; beta?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.kaiser_window as never;
 /**
@@ -2298,6 +2389,7 @@ export const kron: {
  */
 export const kthvalue: {
   (input: Tensor, k: number, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  (input: Tensor, k: number, dim: number, options: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (input: Tensor, k: number, dim?: number, keepdim?: boolean, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = fn.kthvalue as never;
 /**
@@ -2307,6 +2399,7 @@ export const kthvalue: {
  */
 export const layer_norm: {
   (input: Tensor, normalized_shape: readonly number[], options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enable?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null, options: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enable?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, normalized_shape: readonly number[], weight?: Tensor | null, bias?: Tensor | null, eps?: number | PyFloat, cudnn_enable?: boolean, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number | PyFloat; cudnn_enable?: boolean; out?: Tensor | null }): Tensor;
 } = fn.layer_norm as never;
 /** In-place form of `lcm`. */
@@ -2336,10 +2429,12 @@ export const ldexp: {
 /** In-place form of `le`. */
 export const le_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.le_ as never;
 /** In-place form of `less_equal`. */
 export const less_equal_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.less_equal_ as never;
 /**
  * Elementwise `self <= other`.
@@ -2348,6 +2443,7 @@ export const less_equal_: {
  */
 export const le: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.le as never;
 /**
  * Elementwise `self <= other`.
@@ -2356,6 +2452,7 @@ export const le: {
  */
 export const less_equal: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.less_equal as never;
 /** In-place form of `leaky_relu`. */
 export const leaky_relu_: {
@@ -2410,6 +2507,7 @@ export const lgamma: {
  */
 export const linspace: {
   (start: Scalar, end: Scalar, steps: number, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { start: Scalar; end: Scalar; steps: number; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.linspace as never;
 /** In-place form of `log`. */
 export const log_: {
@@ -2577,6 +2675,7 @@ export const logit: {
  */
 export const logspace: {
   (start: Scalar, end: Scalar, steps: number, options?: { base?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { start: Scalar; end: Scalar; steps: number; base?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   (start: Scalar, end: Scalar, steps: number, base?: number | PyFloat, options?: { base?: number | PyFloat; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.logspace as never;
 /**
@@ -2604,15 +2703,18 @@ export const lstm: {
  */
 export const lstm_cell: {
   (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null }): [Tensor, Tensor];
+  (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null, options: { b_ih?: Tensor | null; b_hh?: Tensor | null }): [Tensor, Tensor];
   (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null }): [Tensor, Tensor];
 } = fn.lstm_cell as never;
 /** In-place form of `lt`. */
 export const lt_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.lt_ as never;
 /** In-place form of `less`. */
 export const less_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.less_ as never;
 /**
  * Elementwise `self < other`.
@@ -2621,6 +2723,7 @@ export const less_: {
  */
 export const lt: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.lt as never;
 /**
  * Elementwise `self < other`.
@@ -2629,6 +2732,7 @@ export const lt: {
  */
 export const less: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.less as never;
 /**
  * LU factors in one matrix, and pivots; deprecated, see `linalg.lu_factor`.
@@ -2637,6 +2741,7 @@ export const less: {
  */
 export const lu: {
   (A: Tensor, options?: { pivot?: boolean; get_infos?: boolean }): any;
+  (A: Tensor, pivot: boolean, options: { pivot?: boolean; get_infos?: boolean }): any;
   (A: Tensor, pivot?: boolean, get_infos?: boolean, options?: { pivot?: boolean; get_infos?: boolean }): any;
 } = fn.lu as never;
 /**
@@ -2654,6 +2759,7 @@ export const lu_solve: {
  */
 export const lu_unpack: {
   (LU_data: Tensor, LU_pivots: Tensor, options?: { unpack_data?: boolean; unpack_pivots?: boolean }): [P: Tensor, L: Tensor, U: Tensor] & { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor };
+  (LU_data: Tensor, LU_pivots: Tensor, unpack_data: boolean, options: { unpack_data?: boolean; unpack_pivots?: boolean }): [P: Tensor, L: Tensor, U: Tensor] & { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor };
   (LU_data: Tensor, LU_pivots: Tensor, unpack_data?: boolean, unpack_pivots?: boolean, options?: { unpack_data?: boolean; unpack_pivots?: boolean }): [P: Tensor, L: Tensor, U: Tensor] & { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor };
 } = fn.lu_unpack as never;
 /**
@@ -2663,6 +2769,7 @@ export const lu_unpack: {
  */
 export const margin_ranking_loss: {
   (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | PyFloat; reduction?: number; out?: Tensor | null }): Tensor;
+  (input1: Tensor, input2: Tensor, target: Tensor, margin: number | PyFloat, options: { margin?: number | PyFloat; reduction?: number; out?: Tensor | null }): Tensor;
   (input1: Tensor, input2: Tensor, target: Tensor, margin?: number | PyFloat, reduction?: number, options?: { margin?: number | PyFloat; reduction?: number; out?: Tensor | null }): Tensor;
 } = fn.margin_ranking_loss as never;
 /** In-place form of `masked_fill`. */
@@ -2735,6 +2842,7 @@ export const max: {
  */
 export const max_pool1d: {
   (input: Tensor, kernel_size: readonly number[] | number, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, kernel_size: readonly number[] | number, stride: readonly number[] | number, options: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, kernel_size: readonly number[] | number, stride?: readonly number[] | number, padding?: readonly number[] | number, dilation?: readonly number[] | number, ceil_mode?: boolean, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean; out?: Tensor | null }): Tensor;
 } = fn.max_pool1d as never;
 /**
@@ -2744,6 +2852,7 @@ export const max_pool1d: {
  */
 export const max_pool2d: {
   (input: Tensor, kernel_size: readonly number[] | number, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, kernel_size: readonly number[] | number, stride: readonly number[] | number, options: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, kernel_size: readonly number[] | number, stride?: readonly number[] | number, padding?: readonly number[] | number, dilation?: readonly number[] | number, ceil_mode?: boolean, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean; out?: Tensor | null }): Tensor;
 } = fn.max_pool2d as never;
 /**
@@ -2753,6 +2862,7 @@ export const max_pool2d: {
  */
 export const max_pool3d: {
   (input: Tensor, kernel_size: readonly number[] | number, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, kernel_size: readonly number[] | number, stride: readonly number[] | number, options: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, kernel_size: readonly number[] | number, stride?: readonly number[] | number, padding?: readonly number[] | number, dilation?: readonly number[] | number, ceil_mode?: boolean, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean; out?: Tensor | null }): Tensor;
 } = fn.max_pool3d as never;
 /**
@@ -2847,6 +2957,7 @@ export const mm: {
  */
 export const mode: {
   (input: Tensor, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  (input: Tensor, dim: number, options: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (input: Tensor, dim?: number, keepdim?: boolean, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = fn.mode as never;
 /**
@@ -2876,10 +2987,12 @@ export const msort: {
 /** In-place form of `mul`. */
 export const mul_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.mul_ as never;
 /** In-place form of `multiply`. */
 export const multiply_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.multiply_ as never;
 /**
  * Multiplies `self` by `other`.
@@ -2888,6 +3001,7 @@ export const multiply_: {
  */
 export const mul: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.mul as never;
 /**
  * Multiplies `self` by `other`.
@@ -2896,6 +3010,7 @@ export const mul: {
  */
 export const multiply: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.multiply as never;
 /**
  * Indices drawn by the weights in each row.
@@ -2929,6 +3044,7 @@ export const mvlgamma: {
 /** In-place form of `nan_to_num`. */
 export const nan_to_num_: {
   (input: Tensor, options?: { nan?: number | PyFloat | null; posinf?: number | PyFloat | null; neginf?: number | PyFloat | null }): Tensor;
+  (input: Tensor, nan: number | PyFloat | null, options: { nan?: number | PyFloat | null; posinf?: number | PyFloat | null; neginf?: number | PyFloat | null }): Tensor;
   (input: Tensor, nan?: number | PyFloat | null, posinf?: number | PyFloat | null, neginf?: number | PyFloat | null, options?: { nan?: number | PyFloat | null; posinf?: number | PyFloat | null; neginf?: number | PyFloat | null }): Tensor;
 } = fn.nan_to_num_ as never;
 /**
@@ -2938,6 +3054,7 @@ export const nan_to_num_: {
  */
 export const nan_to_num: {
   (input: Tensor, options?: { nan?: number | PyFloat | null; posinf?: number | PyFloat | null; neginf?: number | PyFloat | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, nan: number | PyFloat | null, options: { nan?: number | PyFloat | null; posinf?: number | PyFloat | null; neginf?: number | PyFloat | null; out?: Tensor | null }): Tensor;
   (input: Tensor, nan?: number | PyFloat | null, posinf?: number | PyFloat | null, neginf?: number | PyFloat | null, options?: { nan?: number | PyFloat | null; posinf?: number | PyFloat | null; neginf?: number | PyFloat | null; out?: Tensor | null }): Tensor;
 } = fn.nan_to_num as never;
 /**
@@ -2947,6 +3064,7 @@ export const nan_to_num: {
  */
 export const nanmean: {
   (input: Tensor, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: readonly number[] | number | null, options: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.nanmean as never;
 /**
@@ -2966,8 +3084,10 @@ export const nanmedian: {
  */
 export const nanquantile: {
   (input: Tensor, q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  (input: Tensor, q: Tensor, dim: number | null, options: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
   (input: Tensor, q: Tensor, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
   (input: Tensor, q: number | PyFloat, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  (input: Tensor, q: number | PyFloat, dim: number | null, options: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
   (input: Tensor, q: number | PyFloat, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
 } = fn.nanquantile as never;
 /**
@@ -2977,6 +3097,7 @@ export const nanquantile: {
  */
 export const nansum: {
   (input: Tensor, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: readonly number[] | number | null, options: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.nansum as never;
 /**
@@ -3022,10 +3143,12 @@ export const native_layer_norm: {
 /** In-place form of `ne`. */
 export const ne_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.ne_ as never;
 /** In-place form of `not_equal`. */
 export const not_equal_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.not_equal_ as never;
 /**
  * Elementwise inequality.
@@ -3034,6 +3157,7 @@ export const not_equal_: {
  */
 export const ne: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.ne as never;
 /**
  * Elementwise inequality.
@@ -3042,6 +3166,7 @@ export const ne: {
  */
 export const not_equal: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.not_equal as never;
 /** In-place form of `neg`. */
 export const neg_: {
@@ -3095,6 +3220,7 @@ export const nonzero: {
  */
 export const norm: {
   (input: Tensor, options?: { p?: unknown; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, p: unknown, options: { p?: unknown; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, p?: unknown, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { p?: unknown; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.norm as never;
 /**
@@ -3107,7 +3233,9 @@ export const normal: {
   (mean: Tensor, options?: { std?: number | PyFloat; generator?: Generator | null; out?: Tensor | null }): Tensor;
   (mean: Tensor, std?: number | PyFloat, options?: { std?: number | PyFloat; generator?: Generator | null; out?: Tensor | null }): Tensor;
   (mean: number | PyFloat, std: Tensor, options?: { generator?: Generator | null; out?: Tensor | null }): Tensor;
+  (options: { mean: number | PyFloat; std: Tensor; generator?: Generator | null; out?: Tensor | null }): Tensor;
   (mean: number | PyFloat, std: number | PyFloat, size: readonly number[], options?: { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { mean: number | PyFloat; std: number | PyFloat; size: readonly number[]; generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.normal as never;
 /**
  * The sum of the singular values.
@@ -3116,6 +3244,7 @@ export const normal: {
  */
 export const nuclear_norm: {
   (input: Tensor, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: readonly number[] | number | null, options: { dim?: readonly number[] | number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
 } = fn.nuclear_norm as never;
 /**
@@ -3134,6 +3263,7 @@ export const one_hot: {
  */
 export const ones: {
   (size: readonly number[], options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null }): Tensor;
+  (options: { size: readonly number[]; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null }): Tensor;
   (...size: number[]): Tensor;
   (...size: (number | { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null })[]): Tensor;
 } = fn.ones as never;
@@ -3160,6 +3290,7 @@ export const orgqr: {
  */
 export const ormqr: {
   (input: Tensor, input2: Tensor, input3: Tensor, options?: { left?: boolean; transpose?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, input2: Tensor, input3: Tensor, left: boolean, options: { left?: boolean; transpose?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, input2: Tensor, input3: Tensor, left?: boolean, transpose?: boolean, options?: { left?: boolean; transpose?: boolean; out?: Tensor | null }): Tensor;
 } = fn.ormqr as never;
 /**
@@ -3185,6 +3316,7 @@ export const ger: {
  */
 export const pairwise_distance: {
   (x1: Tensor, x2: Tensor, options?: { p?: number | PyFloat; eps?: number | PyFloat; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  (x1: Tensor, x2: Tensor, p: number | PyFloat, options: { p?: number | PyFloat; eps?: number | PyFloat; keepdim?: boolean; out?: Tensor | null }): Tensor;
   (x1: Tensor, x2: Tensor, p?: number | PyFloat, eps?: number | PyFloat, keepdim?: boolean, options?: { p?: number | PyFloat; eps?: number | PyFloat; keepdim?: boolean; out?: Tensor | null }): Tensor;
 } = fn.pairwise_distance as never;
 /**
@@ -3194,6 +3326,7 @@ export const pairwise_distance: {
  */
 export const pca_lowrank: {
   (A: Tensor, options?: { q?: number | null; center?: boolean; niter?: number }): [Tensor, Tensor, Tensor];
+  (A: Tensor, q: number | null, options: { q?: number | null; center?: boolean; niter?: number }): [Tensor, Tensor, Tensor];
   (A: Tensor, q?: number | null, center?: boolean, niter?: number, options?: { q?: number | null; center?: boolean; niter?: number }): [Tensor, Tensor, Tensor];
 } = fn.pca_lowrank as never;
 /**
@@ -3284,6 +3417,7 @@ export const polygamma_: {
  */
 export const polygamma: {
   (n: number, input: Tensor, options?: { out?: Tensor | null }): Tensor;
+  (options: { n: number; self: Tensor; out?: Tensor | null }): Tensor;
 } = fn.polygamma as never;
 /**
  * Returns the input.
@@ -3296,6 +3430,7 @@ export const positive: {
 /** In-place form of `pow`. */
 export const pow_: {
   (input: Tensor | Scalar, exponent: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; exponent: Tensor | Scalar }): Tensor;
 } = fn.pow_ as never;
 /**
  * Raises `self` to the power `exponent`.
@@ -3304,6 +3439,7 @@ export const pow_: {
  */
 export const pow: {
   (input: Tensor | Scalar, exponent: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; exponent: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.pow as never;
 /**
  * x where positive, else weight * x.
@@ -3353,8 +3489,10 @@ export const qr: {
  */
 export const quantile: {
   (input: Tensor, q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  (input: Tensor, q: Tensor, dim: number | null, options: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
   (input: Tensor, q: Tensor, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
   (input: Tensor, q: number | PyFloat, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  (input: Tensor, q: number | PyFloat, dim: number | null, options: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
   (input: Tensor, q: number | PyFloat, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
 } = fn.quantile as never;
 /** In-place form of `rad2deg`. */
@@ -3376,6 +3514,7 @@ export const rad2deg: {
  */
 export const rand: {
   (size: readonly number[], options?: { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { size: readonly number[]; generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   (...size: number[]): Tensor;
   (...size: (number | { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null })[]): Tensor;
 } = fn.rand as never;
@@ -3394,7 +3533,9 @@ export const rand_like: {
  */
 export const randint: {
   (high: number, size: readonly number[], options?: { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { high: number; size: readonly number[]; generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   (low: number, high: number, size: readonly number[], options?: { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { low: number; high: number; size: readonly number[]; generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.randint as never;
 /**
  * Random integers in the shape of a tensor.
@@ -3412,6 +3553,7 @@ export const randint_like: {
  */
 export const randn: {
   (size: readonly number[], options?: { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { size: readonly number[]; generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   (...size: number[]): Tensor;
   (...size: (number | { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null })[]): Tensor;
 } = fn.randn as never;
@@ -3430,6 +3572,7 @@ export const randn_like: {
  */
 export const randperm: {
   (n: number, options?: { generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { n: number; generator?: Generator | null; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.randperm as never;
 /**
  * start, start + step, ... up to and with `end` (deprecated; see arange).
@@ -3438,6 +3581,7 @@ export const randperm: {
  */
 export const range: {
   (start: Scalar, end: Scalar, options?: { step?: Scalar; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  (options: { start: Scalar; end: Scalar; step?: Scalar; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   (start: Scalar, end: Scalar, step?: Scalar, options?: { step?: Scalar; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.range as never;
 /**
@@ -3483,6 +3627,7 @@ export const relu: {
 /** In-place form of `remainder`. */
 export const remainder_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.remainder_ as never;
 /**
  * Python's modulus: the result has the sign of the divisor.
@@ -3491,6 +3636,7 @@ export const remainder_: {
  */
 export const remainder: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.remainder as never;
 /** In-place form of `renorm`. */
 export const renorm_: {
@@ -3549,6 +3695,7 @@ export const resolve_neg: {
  */
 export const result_type: {
   (tensor: Tensor | Scalar, other: Tensor | Scalar): DType;
+  (options: { tensor: Tensor | Scalar; other: Tensor | Scalar }): DType;
 } = fn.result_type as never;
 /**
  * rnn_relu over dense sequences.
@@ -3566,6 +3713,7 @@ export const rnn_relu: {
  */
 export const rnn_relu_cell: {
   (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null, options: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | null }): Tensor;
   (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | null }): Tensor;
 } = fn.rnn_relu_cell as never;
 /**
@@ -3584,6 +3732,7 @@ export const rnn_tanh: {
  */
 export const rnn_tanh_cell: {
   (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null, options: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | null }): Tensor;
   (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, options?: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | null }): Tensor;
 } = fn.rnn_tanh_cell as never;
 /**
@@ -3602,6 +3751,7 @@ export const roll: {
  */
 export const rot90: {
   (input: Tensor, options?: { k?: number; dims?: readonly number[]; out?: Tensor | null }): Tensor;
+  (input: Tensor, k: number, options: { k?: number; dims?: readonly number[]; out?: Tensor | null }): Tensor;
   (input: Tensor, k?: number, dims?: readonly number[], options?: { k?: number; dims?: readonly number[]; out?: Tensor | null }): Tensor;
 } = fn.rot90 as never;
 /** In-place form of `round`. */
@@ -3623,6 +3773,7 @@ export const round: {
  */
 export const rrelu: {
   (input: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, lower: Scalar, options: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
   (input: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
 } = fn.rrelu as never;
 /**
@@ -3632,6 +3783,7 @@ export const rrelu: {
  */
 export const rrelu_: {
   (input: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, lower: Scalar, options: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
   (input: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
 } = fn.rrelu_ as never;
 /** In-place form of `rsqrt`. */
@@ -3871,6 +4023,7 @@ export const sinh: {
  */
 export const slice: {
   (input: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: number, options: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
 } = fn.slice as never;
 /**
@@ -3880,6 +4033,7 @@ export const slice: {
  */
 export const slice_scatter: {
   (input: Tensor, src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, src: Tensor, dim: number, options: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
 } = fn.slice_scatter as never;
 /**
@@ -3906,6 +4060,7 @@ export const softmax: {
  */
 export const softplus: {
   (input: Tensor, options?: { beta?: Scalar; threshold?: Scalar; out?: Tensor | null }): Tensor;
+  (input: Tensor, beta: Scalar, options: { beta?: Scalar; threshold?: Scalar; out?: Tensor | null }): Tensor;
   (input: Tensor, beta?: Scalar, threshold?: Scalar, options?: { beta?: Scalar; threshold?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.softplus as never;
 /**
@@ -3923,6 +4078,7 @@ export const softplus_backward: {
  */
 export const sort: {
   (input: Tensor, options?: { dim?: number; descending?: boolean; stable?: boolean | null }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  (input: Tensor, dim: number, options: { dim?: number; descending?: boolean; stable?: boolean | null }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (input: Tensor, dim?: number, descending?: boolean, options?: { dim?: number; descending?: boolean; stable?: boolean | null }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = fn.sort as never;
 /**
@@ -4029,6 +4185,7 @@ export const std: {
   (input: Tensor, options?: { unbiased?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, unbiased?: boolean, options?: { unbiased?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: readonly number[] | number | null, options?: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: readonly number[] | number | null, unbiased: boolean, options: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: readonly number[] | number | null, unbiased?: boolean, keepdim?: boolean, options?: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: readonly number[] | number | null, options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
@@ -4042,6 +4199,7 @@ export const std_mean: {
   (input: Tensor, options?: { unbiased?: boolean }): [Tensor, Tensor];
   (input: Tensor, unbiased?: boolean, options?: { unbiased?: boolean }): [Tensor, Tensor];
   (input: Tensor, dim: readonly number[] | number | null, options?: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
+  (input: Tensor, dim: readonly number[] | number | null, unbiased: boolean, options: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
   (input: Tensor, dim: readonly number[] | number | null, unbiased?: boolean, keepdim?: boolean, options?: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
   (input: Tensor, options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean }): [Tensor, Tensor];
   (input: Tensor, dim?: readonly number[] | number | null, options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean }): [Tensor, Tensor];
@@ -4053,15 +4211,18 @@ export const std_mean: {
  */
 export const stft: {
   (input: Tensor, n_fft: number, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, n_fft: number, hop_length: number | null, options: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; out?: Tensor | null }): Tensor;
   (input: Tensor, n_fft: number, hop_length?: number | null, win_length?: number | null, window?: Tensor | null, center?: boolean, pad_mode?: string, normalized?: boolean, onesided?: boolean | null, return_complex?: boolean | null, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; out?: Tensor | null }): Tensor;
 } = fn.stft as never;
 /** In-place form of `sub`. */
 export const sub_: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; alpha?: Scalar }): Tensor;
 } = fn.sub_ as never;
 /** In-place form of `subtract`. */
 export const subtract_: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; alpha?: Scalar }): Tensor;
 } = fn.subtract_ as never;
 /**
  * Subtracts `other`, scaled by `alpha`, from `self`.
@@ -4070,6 +4231,7 @@ export const subtract_: {
  */
 export const sub: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; alpha?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.sub as never;
 /**
  * Subtracts `other`, scaled by `alpha`, from `self`.
@@ -4078,6 +4240,7 @@ export const sub: {
  */
 export const subtract: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; alpha?: Scalar; out?: Tensor | null }): Tensor;
 } = fn.subtract as never;
 /**
  * The sum of all elements.
@@ -4096,6 +4259,7 @@ export const sum: {
  */
 export const svd: {
   (input: Tensor, options?: { some?: boolean; compute_uv?: boolean }): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
+  (input: Tensor, some: boolean, options: { some?: boolean; compute_uv?: boolean }): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
   (input: Tensor, some?: boolean, compute_uv?: boolean, options?: { some?: boolean; compute_uv?: boolean }): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
 } = fn.svd as never;
 /**
@@ -4105,6 +4269,7 @@ export const svd: {
  */
 export const svd_lowrank: {
   (A: Tensor, options?: { q?: number | null; niter?: number | null; M?: Tensor | null }): [Tensor, Tensor, Tensor];
+  (A: Tensor, q: number | null, options: { q?: number | null; niter?: number | null; M?: Tensor | null }): [Tensor, Tensor, Tensor];
   (A: Tensor, q?: number | null, niter?: number | null, M?: Tensor | null, options?: { q?: number | null; niter?: number | null; M?: Tensor | null }): [Tensor, Tensor, Tensor];
 } = fn.svd_lowrank as never;
 /**
@@ -4114,6 +4279,7 @@ export const svd_lowrank: {
  */
 export const symeig: {
   (input: Tensor, options?: { eigenvectors?: boolean; upper?: boolean }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
+  (input: Tensor, eigenvectors: boolean, options: { eigenvectors?: boolean; upper?: boolean }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
   (input: Tensor, eigenvectors?: boolean, upper?: boolean, options?: { eigenvectors?: boolean; upper?: boolean }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
 } = fn.symeig as never;
 /** In-place form of `t`. */
@@ -4244,6 +4410,7 @@ export const tile: {
  */
 export const topk: {
   (input: Tensor, k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  (input: Tensor, k: number, dim: number, options: { dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (input: Tensor, k: number, dim?: number, largest?: boolean, sorted?: boolean, options?: { dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = fn.topk as never;
 /**
@@ -4323,6 +4490,7 @@ export const trapz: {
  */
 export const triangular_solve: {
   (input: Tensor, A: Tensor, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): [solution: Tensor, cloned_coefficient: Tensor] & { readonly solution: Tensor; readonly cloned_coefficient: Tensor };
+  (input: Tensor, A: Tensor, upper: boolean, options: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): [solution: Tensor, cloned_coefficient: Tensor] & { readonly solution: Tensor; readonly cloned_coefficient: Tensor };
   (input: Tensor, A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): [solution: Tensor, cloned_coefficient: Tensor] & { readonly solution: Tensor; readonly cloned_coefficient: Tensor };
 } = fn.triangular_solve as never;
 /** In-place form of `tril`. */
@@ -4346,6 +4514,7 @@ export const tril: {
  */
 export const tril_indices: {
   (row: number, col: number, options?: { offset?: number; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; out?: Tensor | null }): Tensor;
+  (options: { row: number; col: number; offset?: number; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; out?: Tensor | null }): Tensor;
   (row: number, col: number, offset?: number, options?: { offset?: number; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; out?: Tensor | null }): Tensor;
 } = fn.tril_indices as never;
 /**
@@ -4355,6 +4524,7 @@ export const tril_indices: {
  */
 export const triplet_margin_loss: {
   (anchor: Tensor, positive: Tensor, negative: Tensor, options?: { margin?: number | PyFloat; p?: number | PyFloat; eps?: number | PyFloat; swap?: boolean; reduction?: number; out?: Tensor | null }): Tensor;
+  (anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | PyFloat, options: { margin?: number | PyFloat; p?: number | PyFloat; eps?: number | PyFloat; swap?: boolean; reduction?: number; out?: Tensor | null }): Tensor;
   (anchor: Tensor, positive: Tensor, negative: Tensor, margin?: number | PyFloat, p?: number | PyFloat, eps?: number | PyFloat, swap?: boolean, reduction?: number, options?: { margin?: number | PyFloat; p?: number | PyFloat; eps?: number | PyFloat; swap?: boolean; reduction?: number; out?: Tensor | null }): Tensor;
 } = fn.triplet_margin_loss as never;
 /** In-place form of `triu`. */
@@ -4378,11 +4548,13 @@ export const triu: {
  */
 export const triu_indices: {
   (row: number, col: number, options?: { offset?: number; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; out?: Tensor | null }): Tensor;
+  (options: { row: number; col: number; offset?: number; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; out?: Tensor | null }): Tensor;
   (row: number, col: number, offset?: number, options?: { offset?: number; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; out?: Tensor | null }): Tensor;
 } = fn.triu_indices as never;
 /** In-place form of `true_divide`. */
 export const true_divide_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.true_divide_ as never;
 /**
  * Divides in floating point: `div` without rounding.
@@ -4391,6 +4563,7 @@ export const true_divide_: {
  */
 export const true_divide: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.true_divide as never;
 /** In-place form of `trunc`. */
 export const trunc_: {
@@ -4459,6 +4632,7 @@ export const unique: {
   (input: Tensor, options?: { sorted?: boolean; dim?: number | null; out?: Tensor | null }): Tensor;
   (input: Tensor, sorted?: boolean, options?: { sorted?: boolean; dim?: number | null; out?: Tensor | null }): Tensor;
   (input: Tensor, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
+  (input: Tensor, sorted: boolean, options: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   (input: Tensor, sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
 } = fn.unique as never;
 /**
@@ -4469,6 +4643,7 @@ export const unique: {
 export const unique_consecutive: {
   (input: Tensor, options?: { dim?: number | null; out?: Tensor | null }): Tensor;
   (input: Tensor, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
+  (input: Tensor, return_inverse: boolean, options: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   (input: Tensor, return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
 } = fn.unique_consecutive as never;
 /**
@@ -4533,6 +4708,7 @@ export const unsqueeze_copy: {
  */
 export const vander: {
   (x: Tensor, options?: { N?: number | null; increasing?: boolean; out?: Tensor | null }): Tensor;
+  (x: Tensor, N: number | null, options: { N?: number | null; increasing?: boolean; out?: Tensor | null }): Tensor;
   (x: Tensor, N?: number | null, increasing?: boolean, options?: { N?: number | null; increasing?: boolean; out?: Tensor | null }): Tensor;
 } = fn.vander as never;
 /**
@@ -4544,6 +4720,7 @@ export const var_function: {
   (input: Tensor, options?: { unbiased?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, unbiased?: boolean, options?: { unbiased?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: readonly number[] | number | null, options?: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: readonly number[] | number | null, unbiased: boolean, options: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim: readonly number[] | number | null, unbiased?: boolean, keepdim?: boolean, options?: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: readonly number[] | number | null, options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
@@ -4558,6 +4735,7 @@ export const var_mean: {
   (input: Tensor, options?: { unbiased?: boolean }): [Tensor, Tensor];
   (input: Tensor, unbiased?: boolean, options?: { unbiased?: boolean }): [Tensor, Tensor];
   (input: Tensor, dim: readonly number[] | number | null, options?: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
+  (input: Tensor, dim: readonly number[] | number | null, unbiased: boolean, options: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
   (input: Tensor, dim: readonly number[] | number | null, unbiased?: boolean, keepdim?: boolean, options?: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
   (input: Tensor, options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean }): [Tensor, Tensor];
   (input: Tensor, dim?: readonly number[] | number | null, options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean }): [Tensor, Tensor];
@@ -4631,6 +4809,7 @@ export const where: {
 /** In-place form of `xlogy`. */
 export const xlogy_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn.xlogy_ as never;
 /**
  * self * log(other), 0 where self is 0.
@@ -4639,6 +4818,7 @@ export const xlogy_: {
  */
 export const xlogy: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.xlogy as never;
 /**
  * Fills with zeros.
@@ -4655,6 +4835,7 @@ export const zero_: {
  */
 export const zeros: {
   (size: readonly number[], options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null }): Tensor;
+  (options: { size: readonly number[]; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null }): Tensor;
   (...size: number[]): Tensor;
   (...size: (number | { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; memory_format?: unknown; out?: Tensor | null })[]): Tensor;
 } = fn.zeros as never;

@@ -77,6 +77,7 @@ export const _linalg_eig: {
  */
 export const _linalg_eigh: {
   (A: Tensor, options?: { UPLO?: string; compute_v?: boolean; name?: string }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
+  (A: Tensor, UPLO: string, options: { UPLO?: string; compute_v?: boolean; name?: string }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
   (A: Tensor, UPLO?: string, compute_v?: boolean, name?: string, options?: { UPLO?: string; compute_v?: boolean; name?: string }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
 } = fn._linalg_eigh as never;
 /**
@@ -96,6 +97,7 @@ export const _linalg_solve_ex: {
  */
 export const _linalg_svd: {
   (A: Tensor, options?: { full_matrices?: boolean; compute_uv?: boolean; driver?: string | null }): [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor };
+  (A: Tensor, full_matrices: boolean, options: { full_matrices?: boolean; compute_uv?: boolean; driver?: string | null }): [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor };
   (A: Tensor, full_matrices?: boolean, compute_uv?: boolean, options?: { full_matrices?: boolean; compute_uv?: boolean; driver?: string | null }): [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor };
 } = fn._linalg_svd as never;
 /**
@@ -155,6 +157,7 @@ export const _softmax: {
  */
 export const _unique2: {
   (input: Tensor, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean }): [Tensor, Tensor, Tensor];
+  (input: Tensor, sorted: boolean, options: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean }): [Tensor, Tensor, Tensor];
   (input: Tensor, sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean }): [Tensor, Tensor, Tensor];
 } = fn._unique2 as never;
 /**
@@ -162,6 +165,7 @@ export const _unique2: {
  */
 export const _unique_consecutive: {
   (input: Tensor, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
+  (input: Tensor, return_inverse: boolean, options: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
   (input: Tensor, return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
 } = fn._unique_consecutive as never;
 /**
@@ -225,6 +229,7 @@ export const adaptive_avg_pool3d_backward: {
  */
 export const avg_pool1d: {
   (input: Tensor, kernel_size: readonly number[] | number, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; ceil_mode?: boolean; count_include_pad?: boolean; out?: Tensor | null }): Tensor;
+  (input: Tensor, kernel_size: readonly number[] | number, stride: readonly number[] | number, options: { stride?: readonly number[] | number; padding?: readonly number[] | number; ceil_mode?: boolean; count_include_pad?: boolean; out?: Tensor | null }): Tensor;
   (input: Tensor, kernel_size: readonly number[] | number, stride?: readonly number[] | number, padding?: readonly number[] | number, ceil_mode?: boolean, count_include_pad?: boolean, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; ceil_mode?: boolean; count_include_pad?: boolean; out?: Tensor | null }): Tensor;
 } = fn.avg_pool1d as never;
 /**
@@ -242,6 +247,7 @@ export const avg_pool1d_backward: {
  */
 export const avg_pool2d: {
   (input: Tensor, kernel_size: readonly number[] | number, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: number | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, kernel_size: readonly number[] | number, stride: readonly number[] | number, options: { stride?: readonly number[] | number; padding?: readonly number[] | number; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: number | null; out?: Tensor | null }): Tensor;
   (input: Tensor, kernel_size: readonly number[] | number, stride?: readonly number[] | number, padding?: readonly number[] | number, ceil_mode?: boolean, count_include_pad?: boolean, divisor_override?: number | null, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: number | null; out?: Tensor | null }): Tensor;
 } = fn.avg_pool2d as never;
 /**
@@ -259,6 +265,7 @@ export const avg_pool2d_backward: {
  */
 export const avg_pool3d: {
   (input: Tensor, kernel_size: readonly number[] | number, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: number | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, kernel_size: readonly number[] | number, stride: readonly number[] | number, options: { stride?: readonly number[] | number; padding?: readonly number[] | number; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: number | null; out?: Tensor | null }): Tensor;
   (input: Tensor, kernel_size: readonly number[] | number, stride?: readonly number[] | number, padding?: readonly number[] | number, ceil_mode?: boolean, count_include_pad?: boolean, divisor_override?: number | null, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: number | null; out?: Tensor | null }): Tensor;
 } = fn.avg_pool3d as never;
 /**
@@ -284,6 +291,7 @@ export const batch_norm_backward: {
  */
 export const binary_cross_entropy: {
   (input: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, target: Tensor, weight: Tensor | null, options: { weight?: Tensor | null; reduction?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, options?: { weight?: Tensor | null; reduction?: number; out?: Tensor | null }): Tensor;
 } = fn.binary_cross_entropy as never;
 /**
@@ -365,6 +373,7 @@ export const cross_entropy_forward: {
  */
 export const cross_entropy_loss: {
   (input: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignore_index?: number; label_smoothing?: number | PyFloat; out?: Tensor | null }): Tensor;
+  (input: Tensor, target: Tensor, weight: Tensor | null, options: { weight?: Tensor | null; reduction?: number; ignore_index?: number; label_smoothing?: number | PyFloat; out?: Tensor | null }): Tensor;
   (input: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, ignore_index?: number, label_smoothing?: number | PyFloat, options?: { weight?: Tensor | null; reduction?: number; ignore_index?: number; label_smoothing?: number | PyFloat; out?: Tensor | null }): Tensor;
 } = fn.cross_entropy_loss as never;
 /**
@@ -394,12 +403,14 @@ export const embedding_dense_backward: {
 /** In-place form of `_eq`. */
 export const _eq_: {
   (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar }): Tensor;
 } = fn._eq_ as never;
 /**
  * Elementwise equality.
  */
 export const _eq: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn._eq as never;
 /**
  * Max pooling over windows of random size.
@@ -473,6 +484,7 @@ export const hardswish: {
  */
 export const huber_loss: {
   (input: Tensor, target: Tensor, options?: { reduction?: number; delta?: number | PyFloat; out?: Tensor | null }): Tensor;
+  (input: Tensor, target: Tensor, reduction: number, options: { reduction?: number; delta?: number | PyFloat; out?: Tensor | null }): Tensor;
   (input: Tensor, target: Tensor, reduction?: number, delta?: number | PyFloat, options?: { reduction?: number; delta?: number | PyFloat; out?: Tensor | null }): Tensor;
 } = fn.huber_loss as never;
 /**
@@ -564,6 +576,7 @@ export const lstm_layer: {
  */
 export const max_pool1d_with_indices: {
   (input: Tensor, kernel_size: readonly number[] | number, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean }): [Tensor, Tensor];
+  (input: Tensor, kernel_size: readonly number[] | number, stride: readonly number[] | number, options: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean }): [Tensor, Tensor];
   (input: Tensor, kernel_size: readonly number[] | number, stride?: readonly number[] | number, padding?: readonly number[] | number, dilation?: readonly number[] | number, ceil_mode?: boolean, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean }): [Tensor, Tensor];
 } = fn.max_pool1d_with_indices as never;
 /**
@@ -573,6 +586,7 @@ export const max_pool1d_with_indices: {
  */
 export const max_pool2d_with_indices: {
   (input: Tensor, kernel_size: readonly number[] | number, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean }): [Tensor, Tensor];
+  (input: Tensor, kernel_size: readonly number[] | number, stride: readonly number[] | number, options: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean }): [Tensor, Tensor];
   (input: Tensor, kernel_size: readonly number[] | number, stride?: readonly number[] | number, padding?: readonly number[] | number, dilation?: readonly number[] | number, ceil_mode?: boolean, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean }): [Tensor, Tensor];
 } = fn.max_pool2d_with_indices as never;
 /**
@@ -582,6 +596,7 @@ export const max_pool2d_with_indices: {
  */
 export const max_pool3d_with_indices: {
   (input: Tensor, kernel_size: readonly number[] | number, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean }): [Tensor, Tensor];
+  (input: Tensor, kernel_size: readonly number[] | number, stride: readonly number[] | number, options: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean }): [Tensor, Tensor];
   (input: Tensor, kernel_size: readonly number[] | number, stride?: readonly number[] | number, padding?: readonly number[] | number, dilation?: readonly number[] | number, ceil_mode?: boolean, options?: { stride?: readonly number[] | number; padding?: readonly number[] | number; dilation?: readonly number[] | number; ceil_mode?: boolean }): [Tensor, Tensor];
 } = fn.max_pool3d_with_indices as never;
 /**
@@ -632,6 +647,7 @@ export const mse_loss_backward: {
  */
 export const multi_margin_loss: {
   (input: Tensor, target: Tensor, options?: { p?: number; margin?: number | PyFloat; weight?: Tensor | null; reduction?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, target: Tensor, p: number, options: { p?: number; margin?: number | PyFloat; weight?: Tensor | null; reduction?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, target: Tensor, p?: number, margin?: number | PyFloat, weight?: Tensor | null, reduction?: number, options?: { p?: number; margin?: number | PyFloat; weight?: Tensor | null; reduction?: number; out?: Tensor | null }): Tensor;
 } = fn.multi_margin_loss as never;
 /**
@@ -690,6 +706,7 @@ export const native_group_norm: {
  */
 export const nll_loss: {
   (input: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignore_index?: number; out?: Tensor | null }): Tensor;
+  (input: Tensor, target: Tensor, weight: Tensor | null, options: { weight?: Tensor | null; reduction?: number; ignore_index?: number; out?: Tensor | null }): Tensor;
   (input: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, ignore_index?: number, options?: { weight?: Tensor | null; reduction?: number; ignore_index?: number; out?: Tensor | null }): Tensor;
 } = fn.nll_loss as never;
 /**
@@ -715,6 +732,7 @@ export const nll_loss_forward: {
  */
 export const pad: {
   (input: Tensor, pad: readonly number[], options?: { mode?: string; value?: number | PyFloat | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, pad: readonly number[], mode: string, options: { mode?: string; value?: number | PyFloat | null; out?: Tensor | null }): Tensor;
   (input: Tensor, pad: readonly number[], mode?: string, value?: number | PyFloat | null, options?: { mode?: string; value?: number | PyFloat | null; out?: Tensor | null }): Tensor;
 } = fn.pad as never;
 /**
@@ -724,6 +742,7 @@ export const pad: {
  */
 export const pad_sequence: {
   (sequences: readonly Tensor[], options?: { batch_first?: boolean; padding_value?: number | PyFloat; out?: Tensor | null }): Tensor;
+  (sequences: readonly Tensor[], batch_first: boolean, options: { batch_first?: boolean; padding_value?: number | PyFloat; out?: Tensor | null }): Tensor;
   (sequences: readonly Tensor[], batch_first?: boolean, padding_value?: number | PyFloat, options?: { batch_first?: boolean; padding_value?: number | PyFloat; out?: Tensor | null }): Tensor;
 } = fn.pad_sequence as never;
 /**
@@ -749,6 +768,7 @@ export const relu6: {
 /** In-place form of `rrelu_with_noise`. */
 export const rrelu_with_noise_: {
   (input: Tensor, noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  (input: Tensor, noise: Tensor, lower: Scalar, options: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
   (input: Tensor, noise: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
 } = fn.rrelu_with_noise_ as never;
 /**
@@ -758,6 +778,7 @@ export const rrelu_with_noise_: {
  */
 export const rrelu_with_noise: {
   (input: Tensor, noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, noise: Tensor, lower: Scalar, options: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
   (input: Tensor, noise: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
 } = fn.rrelu_with_noise as never;
 /**
@@ -767,6 +788,7 @@ export const rrelu_with_noise: {
  */
 export const smooth_l1_loss: {
   (input: Tensor, target: Tensor, options?: { reduction?: number; beta?: number | PyFloat; out?: Tensor | null }): Tensor;
+  (input: Tensor, target: Tensor, reduction: number, options: { reduction?: number; beta?: number | PyFloat; out?: Tensor | null }): Tensor;
   (input: Tensor, target: Tensor, reduction?: number, beta?: number | PyFloat, options?: { reduction?: number; beta?: number | PyFloat; out?: Tensor | null }): Tensor;
 } = fn.smooth_l1_loss as never;
 /**
@@ -818,6 +840,7 @@ export const softshrink: {
  */
 export const unique_dim: {
   (input: Tensor, dim: number, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean }): [Tensor, Tensor, Tensor];
+  (input: Tensor, dim: number, sorted: boolean, options: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean }): [Tensor, Tensor, Tensor];
   (input: Tensor, dim: number, sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean }): [Tensor, Tensor, Tensor];
 } = fn.unique_dim as never;
 /**

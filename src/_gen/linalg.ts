@@ -190,8 +190,10 @@ export const matrix_exp: {
  */
 export const matrix_norm: {
   (input: Tensor, ord: Scalar, options?: { dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, ord: Scalar, dim: readonly number[], options: { dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, ord: Scalar, dim?: readonly number[], keepdim?: boolean, options?: { dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, options?: { ord?: string; dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, ord: string, options: { ord?: string; dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, ord?: string, dim?: readonly number[], keepdim?: boolean, options?: { ord?: string; dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.linalg_matrix_norm as never;
 /**
@@ -209,6 +211,7 @@ export const matrix_power: {
  */
 export const matrix_rank: {
   (input: Tensor, options?: { tol?: Tensor | Scalar | null; hermitian?: boolean; atol?: Tensor | Scalar | null; rtol?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, tol: Tensor | Scalar | null, options: { tol?: Tensor | Scalar | null; hermitian?: boolean; atol?: Tensor | Scalar | null; rtol?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
   (input: Tensor, tol?: Tensor | Scalar | null, hermitian?: boolean, options?: { tol?: Tensor | Scalar | null; hermitian?: boolean; atol?: Tensor | Scalar | null; rtol?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
 } = fn.linalg_matrix_rank as never;
 /**
@@ -226,6 +229,7 @@ export const multi_dot: {
  */
 export const norm: {
   (input: Tensor, options?: { ord?: unknown; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, ord: unknown, options: { ord?: unknown; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, ord?: unknown, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { ord?: unknown; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.linalg_norm as never;
 /**
@@ -235,6 +239,7 @@ export const norm: {
  */
 export const pinv: {
   (input: Tensor, options?: { rcond?: Tensor | Scalar | null; hermitian?: boolean; atol?: Tensor | Scalar | null; rtol?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, rcond: Tensor | Scalar | null, options: { rcond?: Tensor | Scalar | null; hermitian?: boolean; atol?: Tensor | Scalar | null; rtol?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
   (input: Tensor, rcond?: Tensor | Scalar | null, hermitian?: boolean, options?: { rcond?: Tensor | Scalar | null; hermitian?: boolean; atol?: Tensor | Scalar | null; rtol?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
 } = fn.linalg_pinv as never;
 /**
@@ -336,6 +341,7 @@ export const vecdot: {
  */
 export const vector_norm: {
   (input: Tensor, options?: { ord?: Scalar; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, ord: Scalar, options: { ord?: Scalar; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   (input: Tensor, ord?: Scalar, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { ord?: Scalar; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
 } = fn.linalg_vector_norm as never;
 /**

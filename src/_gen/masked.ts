@@ -113,6 +113,7 @@ export const median: {
  */
 export const norm: {
   (input: Tensor, options?: { ord?: number | PyFloat; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, ord: number | PyFloat, options: { ord?: number | PyFloat; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | null }): Tensor;
   (input: Tensor, ord?: number | PyFloat, dim?: readonly number[] | number | null, options?: { ord?: number | PyFloat; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | null }): Tensor;
 } = fn.masked__norm as never;
 /**
@@ -155,6 +156,7 @@ export const softmin: {
  */
 export const std: {
   (input: Tensor, options?: { dim?: readonly number[] | number | null; unbiased?: boolean; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: readonly number[] | number | null, options: { dim?: readonly number[] | number | null; unbiased?: boolean; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: readonly number[] | number | null, unbiased?: boolean, options?: { dim?: readonly number[] | number | null; unbiased?: boolean; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | null }): Tensor;
 } = fn.masked__std as never;
 /**
@@ -173,6 +175,7 @@ export const sum: {
  */
 export const var_function: {
   (input: Tensor, options?: { dim?: readonly number[] | number | null; unbiased?: boolean; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | null }): Tensor;
+  (input: Tensor, dim: readonly number[] | number | null, options: { dim?: readonly number[] | number | null; unbiased?: boolean; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | null }): Tensor;
   (input: Tensor, dim?: readonly number[] | number | null, unbiased?: boolean, options?: { dim?: readonly number[] | number | null; unbiased?: boolean; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | null }): Tensor;
 } = fn.masked__var as never;
 export { var_function as var };

@@ -149,6 +149,7 @@ export const multigammaln: {
  */
 export const polygamma: {
   (n: number, input: Tensor, options?: { out?: Tensor | null }): Tensor;
+  (options: { n: number; self: Tensor; out?: Tensor | null }): Tensor;
 } = fn.special_polygamma as never;
 /**
  * Rounds to the nearest integer, halves to even.
@@ -230,6 +231,7 @@ export const bessel_y1: {
  */
 export const chebyshev_polynomial_t: {
   (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { x: Tensor | Scalar; n: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.special_chebyshev_polynomial_t as never;
 /**
  * Chebyshev polynomial of the second kind.
@@ -238,6 +240,7 @@ export const chebyshev_polynomial_t: {
  */
 export const chebyshev_polynomial_u: {
   (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { x: Tensor | Scalar; n: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.special_chebyshev_polynomial_u as never;
 /**
  * Chebyshev polynomial of the third kind.
@@ -246,6 +249,7 @@ export const chebyshev_polynomial_u: {
  */
 export const chebyshev_polynomial_v: {
   (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { x: Tensor | Scalar; n: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.special_chebyshev_polynomial_v as never;
 /**
  * Chebyshev polynomial of the fourth kind.
@@ -254,6 +258,7 @@ export const chebyshev_polynomial_v: {
  */
 export const chebyshev_polynomial_w: {
   (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { x: Tensor | Scalar; n: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.special_chebyshev_polynomial_w as never;
 /**
  * -x log(x); 0 at 0, -inf below.
@@ -278,6 +283,7 @@ export const erfcx: {
  */
 export const hermite_polynomial_h: {
   (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { x: Tensor | Scalar; n: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.special_hermite_polynomial_h as never;
 /**
  * Probabilist's Hermite polynomial.
@@ -286,6 +292,7 @@ export const hermite_polynomial_h: {
  */
 export const hermite_polynomial_he: {
   (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { x: Tensor | Scalar; n: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.special_hermite_polynomial_he as never;
 /**
  * i0 scaled by exp(-|x|).
@@ -318,6 +325,7 @@ export const i1e: {
  */
 export const laguerre_polynomial_l: {
   (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { x: Tensor | Scalar; n: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.special_laguerre_polynomial_l as never;
 /**
  * Legendre polynomial.
@@ -326,6 +334,7 @@ export const laguerre_polynomial_l: {
  */
 export const legendre_polynomial_p: {
   (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { x: Tensor | Scalar; n: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.special_legendre_polynomial_p as never;
 /**
  * Logarithm of ndtr, accurate far below 0 too.
@@ -406,6 +415,7 @@ export const scaled_modified_bessel_k1: {
  */
 export const shifted_chebyshev_polynomial_t: {
   (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { x: Tensor | Scalar; n: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.special_shifted_chebyshev_polynomial_t as never;
 /**
  * chebyshev_polynomial_u of 2 x - 1.
@@ -414,6 +424,7 @@ export const shifted_chebyshev_polynomial_t: {
  */
 export const shifted_chebyshev_polynomial_u: {
   (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { x: Tensor | Scalar; n: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.special_shifted_chebyshev_polynomial_u as never;
 /**
  * chebyshev_polynomial_v of 2 x - 1.
@@ -422,6 +433,7 @@ export const shifted_chebyshev_polynomial_u: {
  */
 export const shifted_chebyshev_polynomial_v: {
   (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { x: Tensor | Scalar; n: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.special_shifted_chebyshev_polynomial_v as never;
 /**
  * chebyshev_polynomial_w of 2 x - 1.
@@ -430,6 +442,7 @@ export const shifted_chebyshev_polynomial_v: {
  */
 export const shifted_chebyshev_polynomial_w: {
   (x: Tensor | Scalar, n: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { x: Tensor | Scalar; n: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.special_shifted_chebyshev_polynomial_w as never;
 /**
  * Spherical Bessel function of the first kind, order 0.
@@ -446,6 +459,7 @@ export const spherical_bessel_j0: {
  */
 export const xlog1py: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.special_xlog1py as never;
 /**
  * Hurwitz zeta function: the sum of (other + k)^-self over k = 0, 1, ...
@@ -454,6 +468,7 @@ export const xlog1py: {
  */
 export const zeta: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.special_zeta as never;
 /**
  * self * log(other), 0 where self is 0.
@@ -462,4 +477,5 @@ export const zeta: {
  */
 export const xlogy: {
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  (options: { self: Tensor | Scalar; other: Tensor | Scalar; out?: Tensor | null }): Tensor;
 } = fn.special_xlogy as never;

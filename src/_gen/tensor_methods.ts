@@ -79,8 +79,10 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.add.html
    */
   add(other: Tensor | Scalar, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
+  add(options: { other: Tensor | Scalar; alpha?: Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `add`. */
   add_(other: Tensor | Scalar, options?: { alpha?: Scalar }): this;
+  add_(options: { other: Tensor | Scalar; alpha?: Scalar }): this;
   /**
    * `beta * self + alpha * sum(batch1 @ batch2)`.
    *
@@ -148,6 +150,7 @@ export interface TensorMethods extends TensorApi {
    */
   all(options?: { out?: Tensor | null }): Tensor;
   all(dim: number, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
+  all(options: { dim: number; keepdim?: boolean; out?: Tensor | null }): Tensor;
   all(dim: number, keepdim?: boolean, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
   /**
    * Are all elements close?
@@ -155,6 +158,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.allclose.html
    */
   allclose(other: Tensor, options?: { rtol?: number | PyFloat; atol?: number | PyFloat; equal_nan?: boolean }): boolean;
+  allclose(other: Tensor, rtol: number | PyFloat, options: { rtol?: number | PyFloat; atol?: number | PyFloat; equal_nan?: boolean }): boolean;
   allclose(other: Tensor, rtol?: number | PyFloat, atol?: number | PyFloat, equal_nan?: boolean, options?: { rtol?: number | PyFloat; atol?: number | PyFloat; equal_nan?: boolean }): boolean;
   /**
    * The maximum over the given dimensions; equal values share the gradient.
@@ -162,6 +166,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.amax.html
    */
   amax(options?: { dim?: readonly number[] | number; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  amax(dim: readonly number[] | number, options: { dim?: readonly number[] | number; keepdim?: boolean; out?: Tensor | null }): Tensor;
   amax(dim?: readonly number[] | number, keepdim?: boolean, options?: { dim?: readonly number[] | number; keepdim?: boolean; out?: Tensor | null }): Tensor;
   /**
    * The minimum over the given dimensions; equal values share the gradient.
@@ -169,6 +174,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.amin.html
    */
   amin(options?: { dim?: readonly number[] | number; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  amin(dim: readonly number[] | number, options: { dim?: readonly number[] | number; keepdim?: boolean; out?: Tensor | null }): Tensor;
   amin(dim?: readonly number[] | number, keepdim?: boolean, options?: { dim?: readonly number[] | number; keepdim?: boolean; out?: Tensor | null }): Tensor;
   /**
    * The minimum and the maximum.
@@ -189,6 +195,7 @@ export interface TensorMethods extends TensorApi {
    */
   any(options?: { out?: Tensor | null }): Tensor;
   any(dim: number, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
+  any(options: { dim: number; keepdim?: boolean; out?: Tensor | null }): Tensor;
   any(dim: number, keepdim?: boolean, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
   /**
    * The index of the maximum.
@@ -196,6 +203,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.argmax.html
    */
   argmax(options?: { dim?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  argmax(dim: number | null, options: { dim?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
   argmax(dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
   /**
    * The index of the minimum.
@@ -203,6 +211,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.argmin.html
    */
   argmin(options?: { dim?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  argmin(dim: number | null, options: { dim?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
   argmin(dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
   /**
    * The indices that sort along a dimension.
@@ -210,6 +219,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.argsort.html
    */
   argsort(options?: { dim?: number; descending?: boolean; stable?: boolean; out?: Tensor | null }): Tensor;
+  argsort(dim: number, options: { dim?: number; descending?: boolean; stable?: boolean; out?: Tensor | null }): Tensor;
   argsort(dim?: number, descending?: boolean, options?: { dim?: number; descending?: boolean; stable?: boolean; out?: Tensor | null }): Tensor;
   /**
    * The coordinates of the elements that are not zero, one row each.
@@ -223,6 +233,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.as_strided.html
    */
   as_strided(size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
+  as_strided(options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null; out?: Tensor | null }): Tensor;
   as_strided(size: readonly number[], stride: readonly number[], storage_offset?: number | null, options?: { storage_offset?: number | null; out?: Tensor | null }): Tensor;
   /**
    * A copy with `src` at a strided part of the elements.
@@ -326,6 +337,7 @@ export interface TensorMethods extends TensorApi {
    */
   bernoulli(options?: { generator?: Generator | null; out?: Tensor | null }): Tensor;
   bernoulli(p: number | PyFloat, options?: { generator?: Generator | null; out?: Tensor | null }): Tensor;
+  bernoulli(options: { p: number | PyFloat; generator?: Generator | null; out?: Tensor | null }): Tensor;
   /**
    * Fills with 1 at the probabilities in `p`, else 0.
    *
@@ -346,6 +358,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.bincount.html
    */
   bincount(options?: { weights?: Tensor | null; minlength?: number; out?: Tensor | null }): Tensor;
+  bincount(weights: Tensor | null, options: { weights?: Tensor | null; minlength?: number; out?: Tensor | null }): Tensor;
   bincount(weights?: Tensor | null, minlength?: number, options?: { weights?: Tensor | null; minlength?: number; out?: Tensor | null }): Tensor;
   /**
    * Bitwise AND.
@@ -353,16 +366,20 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.bitwise_and.html
    */
   bitwise_and(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  bitwise_and(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `bitwise_and`. */
   bitwise_and_(other: Tensor | Scalar): this;
+  bitwise_and_(options: { other: Tensor | Scalar }): this;
   /**
    * Arithmetic left shift.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.bitwise_left_shift.html
    */
   bitwise_left_shift(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  bitwise_left_shift(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `bitwise_left_shift`. */
   bitwise_left_shift_(other: Tensor | Scalar): this;
+  bitwise_left_shift_(options: { other: Tensor | Scalar }): this;
   /**
    * Bitwise NOT; logical NOT of bools.
    *
@@ -377,24 +394,30 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.bitwise_or.html
    */
   bitwise_or(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  bitwise_or(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `bitwise_or`. */
   bitwise_or_(other: Tensor | Scalar): this;
+  bitwise_or_(options: { other: Tensor | Scalar }): this;
   /**
    * Arithmetic right shift.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.bitwise_right_shift.html
    */
   bitwise_right_shift(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  bitwise_right_shift(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `bitwise_right_shift`. */
   bitwise_right_shift_(other: Tensor | Scalar): this;
+  bitwise_right_shift_(options: { other: Tensor | Scalar }): this;
   /**
    * Bitwise XOR.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.bitwise_xor.html
    */
   bitwise_xor(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  bitwise_xor(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `bitwise_xor`. */
   bitwise_xor_(other: Tensor | Scalar): this;
+  bitwise_xor_(options: { other: Tensor | Scalar }): this;
   /**
    * Matrix products of a batch.
    *
@@ -413,6 +436,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.broadcast_to.html
    */
   broadcast_to(size: readonly number[], options?: { out?: Tensor | null }): Tensor;
+  broadcast_to(options: { size: readonly number[]; out?: Tensor | null }): Tensor;
   /**
    * Converts to torch.uint8.
    *
@@ -425,6 +449,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.cauchy_.html
    */
   cauchy_(options?: { median?: number | PyFloat; sigma?: number | PyFloat; generator?: Generator | null }): Tensor;
+  cauchy_(median: number | PyFloat, options: { median?: number | PyFloat; sigma?: number | PyFloat; generator?: Generator | null }): Tensor;
   cauchy_(median?: number | PyFloat, sigma?: number | PyFloat, options?: { median?: number | PyFloat; sigma?: number | PyFloat; generator?: Generator | null }): Tensor;
   /**
    * Converts to torch.complex128.
@@ -482,6 +507,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.chunk.html
    */
   chunk(chunks: number, options?: { dim?: number }): Tensor[];
+  chunk(options: { chunks: number; dim?: number }): Tensor[];
   chunk(chunks: number, dim?: number, options?: { dim?: number }): Tensor[];
   /**
    * Limits each element to [min, max].
@@ -489,6 +515,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.clamp.html
    */
   clamp(options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
+  clamp(min: Tensor | Scalar | null, options: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
   clamp(min?: Tensor | Scalar | null, max?: Tensor | Scalar | null, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
   /**
    * Limits each element to [min, max].
@@ -496,12 +523,15 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.clamp.html
    */
   clip(options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
+  clip(min: Tensor | Scalar | null, options: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
   clip(min?: Tensor | Scalar | null, max?: Tensor | Scalar | null, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null; out?: Tensor | null }): Tensor;
   /** In-place form of `clamp`. */
   clamp_(options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): this;
+  clamp_(min: Tensor | Scalar | null, options: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): this;
   clamp_(min?: Tensor | Scalar | null, max?: Tensor | Scalar | null, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): this;
   /** In-place form of `clip`. */
   clip_(options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): this;
+  clip_(min: Tensor | Scalar | null, options: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): this;
   clip_(min?: Tensor | Scalar | null, max?: Tensor | Scalar | null, options?: { min?: Tensor | Scalar | null; max?: Tensor | Scalar | null }): this;
   /**
    * Limits each element from above.
@@ -509,16 +539,20 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.clamp_max.html
    */
   clamp_max(max: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  clamp_max(options: { max: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `clamp_max`. */
   clamp_max_(max: Tensor | Scalar): this;
+  clamp_max_(options: { max: Tensor | Scalar }): this;
   /**
    * Limits each element from below.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.clamp_min.html
    */
   clamp_min(min: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  clamp_min(options: { min: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `clamp_min`. */
   clamp_min_(min: Tensor | Scalar): this;
+  clamp_min_(options: { min: Tensor | Scalar }): this;
   /**
    * A copy.
    *
@@ -531,6 +565,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.combinations.html
    */
   combinations(options?: { r?: number; with_replacement?: boolean; out?: Tensor | null }): Tensor;
+  combinations(r: number, options: { r?: number; with_replacement?: boolean; out?: Tensor | null }): Tensor;
   combinations(r?: number, with_replacement?: boolean, options?: { r?: number; with_replacement?: boolean; out?: Tensor | null }): Tensor;
   /**
    * The conjugate: a view that is computed when somebody reads it; a real tensor itself.
@@ -571,8 +606,10 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.copysign.html
    */
   copysign(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  copysign(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `copysign`. */
   copysign_(other: Tensor | Scalar): this;
+  copysign_(options: { other: Tensor | Scalar }): this;
   /**
    * Correlation coefficients of variables in rows.
    *
@@ -627,6 +664,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.cuda.html
    */
   cuda(options?: { device?: Device | string | null; non_blocking?: boolean; out?: Tensor | null }): Tensor;
+  cuda(device: Device | string | null, options: { device?: Device | string | null; non_blocking?: boolean; out?: Tensor | null }): Tensor;
   cuda(device?: Device | string | null, non_blocking?: boolean, options?: { device?: Device | string | null; non_blocking?: boolean; out?: Tensor | null }): Tensor;
   /**
    * The largest element so far along a dimension, and where it is.
@@ -634,28 +672,34 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.cummax.html
    */
   cummax(dim: number): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  cummax(options: { dim: number }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * The smallest element so far along a dimension, and where it is.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.cummin.html
    */
   cummin(dim: number): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  cummin(options: { dim: number }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * The products of the elements so far along a dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.cumprod.html
    */
   cumprod(dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+  cumprod(options: { dim: number; dtype?: DType | null; out?: Tensor | null }): Tensor;
   /** In-place form of `cumprod`. */
   cumprod_(dim: number, options?: { dtype?: DType | null }): this;
+  cumprod_(options: { dim: number; dtype?: DType | null }): this;
   /**
    * The sums of the elements so far along a dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.cumsum.html
    */
   cumsum(dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+  cumsum(options: { dim: number; dtype?: DType | null; out?: Tensor | null }): Tensor;
   /** In-place form of `cumsum`. */
   cumsum_(dim: number, options?: { dtype?: DType | null }): this;
+  cumsum_(options: { dim: number; dtype?: DType | null }): this;
   /**
    * Degrees to radians.
    *
@@ -689,6 +733,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.diag_embed.html
    */
   diag_embed(options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+  diag_embed(offset: number, options: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
   diag_embed(offset?: number, dim1?: number, dim2?: number, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
   /**
    * The matrix with the flattened input on its diagonal.
@@ -703,6 +748,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.diagonal.html
    */
   diagonal(options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+  diagonal(offset: number, options: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
   diagonal(offset?: number, dim1?: number, dim2?: number, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
   /**
    * Gradient of diagonal.
@@ -710,12 +756,14 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.diagonal_backward.html
    */
   diagonal_backward(sizes: readonly number[], offset: number, dim1: number, dim2: number, options?: { out?: Tensor | null }): Tensor;
+  diagonal_backward(options: { sizes: readonly number[]; offset: number; dim1: number; dim2: number; out?: Tensor | null }): Tensor;
   /**
    * A copy with `src` on a diagonal.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.diagonal_scatter.html
    */
   diagonal_scatter(src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
+  diagonal_scatter(src: Tensor, offset: number, options: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
   diagonal_scatter(src: Tensor, offset?: number, dim1?: number, dim2?: number, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor | null }): Tensor;
   /**
    * The n-th differences of neighbours along a dimension.
@@ -723,6 +771,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.diff.html
    */
   diff(options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | null }): Tensor;
+  diff(n: number, options: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | null }): Tensor;
   diff(n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | null }): Tensor;
   /**
    * Derivative of lgamma.
@@ -745,16 +794,20 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.div.html
    */
   div(other: Tensor | Scalar, options?: { rounding_mode?: string | null; out?: Tensor | null }): Tensor;
+  div(options: { other: Tensor | Scalar; rounding_mode?: string | null; out?: Tensor | null }): Tensor;
   /**
    * Divides `self` by `other`; `rounding_mode` is null, `'trunc'` or `'floor'`.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.div.html
    */
   divide(other: Tensor | Scalar, options?: { rounding_mode?: string | null; out?: Tensor | null }): Tensor;
+  divide(options: { other: Tensor | Scalar; rounding_mode?: string | null; out?: Tensor | null }): Tensor;
   /** In-place form of `div`. */
   div_(other: Tensor | Scalar, options?: { rounding_mode?: string | null }): this;
+  div_(options: { other: Tensor | Scalar; rounding_mode?: string | null }): this;
   /** In-place form of `divide`. */
   divide_(other: Tensor | Scalar, options?: { rounding_mode?: string | null }): this;
+  divide_(options: { other: Tensor | Scalar; rounding_mode?: string | null }): this;
   /**
    * Dot product of two vectors.
    *
@@ -773,16 +826,20 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.dsplit.html
    */
   dsplit(sections: number): Tensor[];
+  dsplit(options: { sections: number }): Tensor[];
   dsplit(indices: readonly number[]): Tensor[];
+  dsplit(options: { indices: readonly number[] }): Tensor[];
   /**
    * Exponential linear unit.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.elu.html
    */
   elu(options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar; out?: Tensor | null }): Tensor;
+  elu(alpha: Scalar, options: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar; out?: Tensor | null }): Tensor;
   elu(alpha?: Scalar, scale?: Scalar, input_scale?: Scalar, options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `elu`. */
   elu_(options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar }): this;
+  elu_(alpha: Scalar, options: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar }): this;
   elu_(alpha?: Scalar, scale?: Scalar, input_scale?: Scalar, options?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar }): this;
   /**
    * Elementwise equality.
@@ -790,14 +847,18 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.eq.html
    */
   eq(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  eq(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /**
    * Elementwise equality.
    */
   _eq(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  _eq(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `eq`. */
   eq_(other: Tensor | Scalar): this;
+  eq_(options: { other: Tensor | Scalar }): this;
   /** In-place form of `_eq`. */
   _eq_(other: Tensor | Scalar): this;
+  _eq_(options: { other: Tensor | Scalar }): this;
   /**
    * Are shapes and all elements equal?
    *
@@ -850,6 +911,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.expand.html
    */
   expand(size: readonly number[], options?: { implicit?: boolean; out?: Tensor | null }): Tensor;
+  expand(options: { size: readonly number[]; implicit?: boolean; out?: Tensor | null }): Tensor;
   expand(...size: number[]): Tensor;
   expand(...size: (number | { implicit?: boolean; out?: Tensor | null })[]): Tensor;
   /**
@@ -879,6 +941,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.fill_.html
    */
   fill_(value: Scalar): Tensor;
+  fill_(options: { value: Scalar }): Tensor;
   fill_(value: Tensor): Tensor;
   /**
    * Writes a number on the main diagonal.
@@ -886,6 +949,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.fill_diagonal_.html
    */
   fill_diagonal_(fill_value: Scalar, options?: { wrap?: boolean }): Tensor;
+  fill_diagonal_(options: { fill_value: Scalar; wrap?: boolean }): Tensor;
   fill_diagonal_(fill_value: Scalar, wrap?: boolean, options?: { wrap?: boolean }): Tensor;
   /**
    * Merges dimensions start_dim to end_dim into one.
@@ -893,6 +957,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.flatten.html
    */
   flatten(options?: { start_dim?: number; end_dim?: number; out?: Tensor | null }): Tensor;
+  flatten(start_dim: number, options: { start_dim?: number; end_dim?: number; out?: Tensor | null }): Tensor;
   flatten(start_dim?: number, end_dim?: number, options?: { start_dim?: number; end_dim?: number; out?: Tensor | null }): Tensor;
   /**
    * Reverses dimensions.
@@ -900,6 +965,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.flip.html
    */
   flip(dims: readonly number[], options?: { out?: Tensor | null }): Tensor;
+  flip(options: { dims: readonly number[]; out?: Tensor | null }): Tensor;
   flip(...dims: number[]): Tensor;
   flip(...dims: (number | { out?: Tensor | null })[]): Tensor;
   /**
@@ -926,8 +992,10 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.float_power.html
    */
   float_power(exponent: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  float_power(options: { exponent: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `float_power`. */
   float_power_(exponent: Tensor | Scalar): this;
+  float_power_(options: { exponent: Tensor | Scalar }): this;
   /**
    * Rounds down.
    *
@@ -942,8 +1010,10 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.floor_divide.html
    */
   floor_divide(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  floor_divide(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `floor_divide`. */
   floor_divide_(other: Tensor | Scalar): this;
+  floor_divide_(options: { other: Tensor | Scalar }): this;
   /**
    * The larger of two elements; a number wins over NaN.
    *
@@ -962,8 +1032,10 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.fmod.html
    */
   fmod(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  fmod(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `fmod`. */
   fmod_(other: Tensor | Scalar): this;
+  fmod_(options: { other: Tensor | Scalar }): this;
   /**
    * The fractional part of each element.
    *
@@ -984,6 +1056,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.gather.html
    */
   gather(dim: number, index: Tensor, options?: { sparse_grad?: boolean; out?: Tensor | null }): Tensor;
+  gather(options: { dim: number; index: Tensor; sparse_grad?: boolean; out?: Tensor | null }): Tensor;
   /**
    * Greatest common divisor.
    *
@@ -998,22 +1071,27 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.ge.html
    */
   ge(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  ge(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /**
    * Elementwise `self >= other`.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.ge.html
    */
   greater_equal(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  greater_equal(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `ge`. */
   ge_(other: Tensor | Scalar): this;
+  ge_(options: { other: Tensor | Scalar }): this;
   /** In-place form of `greater_equal`. */
   greater_equal_(other: Tensor | Scalar): this;
+  greater_equal_(options: { other: Tensor | Scalar }): this;
   /**
    * Fills with numbers from a geometric distribution.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.geometric_.html
    */
   geometric_(p: number | PyFloat, options?: { generator?: Generator | null }): Tensor;
+  geometric_(options: { p: number | PyFloat; generator?: Generator | null }): Tensor;
   /**
    * QR factorisation in LAPACK's form: reflectors and their factors.
    *
@@ -1026,16 +1104,20 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.gt.html
    */
   gt(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  gt(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /**
    * Elementwise `self > other`.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.gt.html
    */
   greater(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  greater(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `gt`. */
   gt_(other: Tensor | Scalar): this;
+  gt_(options: { other: Tensor | Scalar }): this;
   /** In-place form of `greater`. */
   greater_(other: Tensor | Scalar): this;
+  greater_(options: { other: Tensor | Scalar }): this;
   /**
    * Converts to torch.float16.
    *
@@ -1055,6 +1137,7 @@ export interface TensorMethods extends TensorApi {
   hardswish_(): this;
   /** In-place form of `hardtanh`. */
   hardtanh_(options?: { min_val?: Scalar; max_val?: Scalar }): this;
+  hardtanh_(min_val: Scalar, options: { min_val?: Scalar; max_val?: Scalar }): this;
   hardtanh_(min_val?: Scalar, max_val?: Scalar, options?: { min_val?: Scalar; max_val?: Scalar }): this;
   /**
    * The Heaviside step function.
@@ -1070,6 +1153,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.histc.html
    */
   histc(options?: { bins?: number; min?: number | PyFloat; max?: number | PyFloat; out?: Tensor | null }): Tensor;
+  histc(bins: number, options: { bins?: number; min?: number | PyFloat; max?: number | PyFloat; out?: Tensor | null }): Tensor;
   histc(bins?: number, min?: number | PyFloat, max?: number | PyFloat, options?: { bins?: number; min?: number | PyFloat; max?: number | PyFloat; out?: Tensor | null }): Tensor;
   /**
    * Counts of the elements between the given edges.
@@ -1085,7 +1169,9 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.hsplit.html
    */
   hsplit(sections: number): Tensor[];
+  hsplit(options: { sections: number }): Tensor[];
   hsplit(indices: readonly number[]): Tensor[];
+  hsplit(options: { indices: readonly number[] }): Tensor[];
   /**
    * The length of the hypotenuse.
    *
@@ -1132,24 +1218,30 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.index_add.html
    */
   index_add(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
+  index_add(options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `index_add`. */
   index_add_(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): this;
+  index_add_(options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar }): this;
   /**
    * A copy with the slices of `source` at the indices along a dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.index_copy.html
    */
   index_copy(dim: number, index: Tensor, source: Tensor, options?: { out?: Tensor | null }): Tensor;
+  index_copy(options: { dim: number; index: Tensor; source: Tensor; out?: Tensor | null }): Tensor;
   /** In-place form of `index_copy`. */
   index_copy_(dim: number, index: Tensor, source: Tensor): this;
+  index_copy_(options: { dim: number; index: Tensor; source: Tensor }): this;
   /**
    * A copy with one value in the slices at the indices along a dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.index_fill.html
    */
   index_fill(dim: number, index: Tensor, value: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  index_fill(options: { dim: number; index: Tensor; value: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `index_fill`. */
   index_fill_(dim: number, index: Tensor, value: Tensor | Scalar): this;
+  index_fill_(options: { dim: number; index: Tensor; value: Tensor | Scalar }): this;
   /**
    * A copy in which the elements at the indices are `values`, or have them added with `accumulate`.
    *
@@ -1170,14 +1262,17 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.index_reduce.html
    */
   index_reduce(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean; out?: Tensor | null }): Tensor;
+  index_reduce(options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean; out?: Tensor | null }): Tensor;
   /** In-place form of `index_reduce`. */
   index_reduce_(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean }): this;
+  index_reduce_(options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean }): this;
   /**
    * The slices at the indices along a dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.index_select.html
    */
   index_select(dim: number, index: Tensor, options?: { out?: Tensor | null }): Tensor;
+  index_select(options: { dim: number; index: Tensor; out?: Tensor | null }): Tensor;
   /**
    * Product sum over the last dimensions.
    *
@@ -1202,6 +1297,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.isclose.html
    */
   isclose(other: Tensor, options?: { rtol?: number | PyFloat; atol?: number | PyFloat; equal_nan?: boolean; out?: Tensor | null }): Tensor;
+  isclose(other: Tensor, rtol: number | PyFloat, options: { rtol?: number | PyFloat; atol?: number | PyFloat; equal_nan?: boolean; out?: Tensor | null }): Tensor;
   isclose(other: Tensor, rtol?: number | PyFloat, atol?: number | PyFloat, equal_nan?: boolean, options?: { rtol?: number | PyFloat; atol?: number | PyFloat; equal_nan?: boolean; out?: Tensor | null }): Tensor;
   /**
    * Is each element finite?
@@ -1245,6 +1341,8 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.istft.html
    */
   istft(n_fft: number, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; return_complex?: boolean; out?: Tensor | null }): Tensor;
+  istft(options: { n_fft: number; hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; return_complex?: boolean; out?: Tensor | null }): Tensor;
+  istft(n_fft: number, hop_length: number | null, options: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; return_complex?: boolean; out?: Tensor | null }): Tensor;
   istft(n_fft: number, hop_length?: number | null, win_length?: number | null, window?: Tensor | null, center?: boolean, normalized?: boolean, onesided?: boolean | null, length?: number | null, return_complex?: boolean, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; return_complex?: boolean; out?: Tensor | null }): Tensor;
   /**
    * Kronecker product.
@@ -1258,6 +1356,8 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.kthvalue.html
    */
   kthvalue(k: number, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  kthvalue(options: { k: number; dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  kthvalue(k: number, dim: number, options: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   kthvalue(k: number, dim?: number, keepdim?: boolean, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * Least common multiple.
@@ -1281,16 +1381,20 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.le.html
    */
   le(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  le(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /**
    * Elementwise `self <= other`.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.le.html
    */
   less_equal(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  less_equal(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `le`. */
   le_(other: Tensor | Scalar): this;
+  le_(options: { other: Tensor | Scalar }): this;
   /** In-place form of `less_equal`. */
   less_equal_(other: Tensor | Scalar): this;
+  less_equal_(options: { other: Tensor | Scalar }): this;
   /**
    * x where positive, else negative_slope * x.
    *
@@ -1355,6 +1459,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.log_normal_.html
    */
   log_normal_(options?: { mean?: number | PyFloat; std?: number | PyFloat; generator?: Generator | null }): Tensor;
+  log_normal_(mean: number | PyFloat, options: { mean?: number | PyFloat; std?: number | PyFloat; generator?: Generator | null }): Tensor;
   log_normal_(mean?: number | PyFloat, std?: number | PyFloat, options?: { mean?: number | PyFloat; std?: number | PyFloat; generator?: Generator | null }): Tensor;
   /**
    * log(softmax(x)), computed stably.
@@ -1362,6 +1467,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.log_softmax.html
    */
   log_softmax(dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+  log_softmax(options: { dim: number; dtype?: DType | null; out?: Tensor | null }): Tensor;
   log_softmax(dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
    * log(exp(self) + exp(other)).
@@ -1381,6 +1487,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html
    */
   logcumsumexp(dim: number, options?: { out?: Tensor | null }): Tensor;
+  logcumsumexp(options: { dim: number; out?: Tensor | null }): Tensor;
   /**
    * Logarithm of the determinant.
    *
@@ -1393,8 +1500,10 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.logical_and.html
    */
   logical_and(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  logical_and(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `logical_and`. */
   logical_and_(other: Tensor | Scalar): this;
+  logical_and_(options: { other: Tensor | Scalar }): this;
   /**
    * Elementwise logical NOT.
    *
@@ -1409,16 +1518,20 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.logical_or.html
    */
   logical_or(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  logical_or(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `logical_or`. */
   logical_or_(other: Tensor | Scalar): this;
+  logical_or_(options: { other: Tensor | Scalar }): this;
   /**
    * Elementwise logical XOR.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.logical_xor.html
    */
   logical_xor(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  logical_xor(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `logical_xor`. */
   logical_xor_(other: Tensor | Scalar): this;
+  logical_xor_(options: { other: Tensor | Scalar }): this;
   /**
    * log(x / (1 - x)), with x clamped to [eps, 1 - eps].
    *
@@ -1435,6 +1548,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.logsumexp.html
    */
   logsumexp(dim: readonly number[] | number, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
+  logsumexp(options: { dim: readonly number[] | number; keepdim?: boolean; out?: Tensor | null }): Tensor;
   logsumexp(dim: readonly number[] | number, keepdim?: boolean, options?: { keepdim?: boolean; out?: Tensor | null }): Tensor;
   /**
    * Converts to torch.int64.
@@ -1448,16 +1562,20 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.lt.html
    */
   lt(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  lt(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /**
    * Elementwise `self < other`.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.lt.html
    */
   less(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  less(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `lt`. */
   lt_(other: Tensor | Scalar): this;
+  lt_(options: { other: Tensor | Scalar }): this;
   /** In-place form of `less`. */
   less_(other: Tensor | Scalar): this;
+  less_(options: { other: Tensor | Scalar }): this;
   /**
    * Solves A X = B from A's packed LU factors; deprecated, see `linalg.lu_solve`.
    *
@@ -1514,6 +1632,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.matrix_power.html
    */
   matrix_power(n: number, options?: { out?: Tensor | null }): Tensor;
+  matrix_power(options: { n: number; out?: Tensor | null }): Tensor;
   /**
    * The maximum of all elements.
    *
@@ -1522,6 +1641,7 @@ export interface TensorMethods extends TensorApi {
   max(options?: { out?: Tensor | null }): Tensor;
   max(other: Tensor, options?: { out?: Tensor | null }): Tensor;
   max(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  max(options: { dim: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   max(dim: number, keepdim?: boolean, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * The larger of two elements; NaN if either is.
@@ -1536,6 +1656,7 @@ export interface TensorMethods extends TensorApi {
    */
   mean(options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   mean(dim: readonly number[] | number | null, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  mean(options: { dim: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   mean(dim: readonly number[] | number | null, keepdim?: boolean, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
    * The median of all elements: of an even number the lower one.
@@ -1544,6 +1665,7 @@ export interface TensorMethods extends TensorApi {
    */
   median(options?: { out?: Tensor | null }): Tensor;
   median(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  median(options: { dim: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   median(dim: number, keepdim?: boolean, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * The minimum of all elements.
@@ -1553,6 +1675,7 @@ export interface TensorMethods extends TensorApi {
   min(options?: { out?: Tensor | null }): Tensor;
   min(other: Tensor, options?: { out?: Tensor | null }): Tensor;
   min(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  min(options: { dim: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   min(dim: number, keepdim?: boolean, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * The smaller of two elements; NaN if either is.
@@ -1574,6 +1697,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.mode.html
    */
   mode(options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  mode(dim: number, options: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   mode(dim?: number, keepdim?: boolean, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * Moves dimensions to other places.
@@ -1581,12 +1705,14 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.movedim.html
    */
   movedim(source: readonly number[] | number, destination: readonly number[] | number, options?: { out?: Tensor | null }): Tensor;
+  movedim(options: { source: readonly number[] | number; destination: readonly number[] | number; out?: Tensor | null }): Tensor;
   /**
    * Moves dimensions to other places.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.movedim.html
    */
   moveaxis(source: readonly number[] | number, destination: readonly number[] | number, options?: { out?: Tensor | null }): Tensor;
+  moveaxis(options: { source: readonly number[] | number; destination: readonly number[] | number; out?: Tensor | null }): Tensor;
   /**
    * Sorts along the first dimension.
    *
@@ -1599,22 +1725,27 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.mul.html
    */
   mul(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  mul(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /**
    * Multiplies `self` by `other`.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.mul.html
    */
   multiply(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  multiply(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `mul`. */
   mul_(other: Tensor | Scalar): this;
+  mul_(options: { other: Tensor | Scalar }): this;
   /** In-place form of `multiply`. */
   multiply_(other: Tensor | Scalar): this;
+  multiply_(options: { other: Tensor | Scalar }): this;
   /**
    * Indices drawn by the weights in each row.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.multinomial.html
    */
   multinomial(num_samples: number, options?: { replacement?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
+  multinomial(options: { num_samples: number; replacement?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
   multinomial(num_samples: number, replacement?: boolean, options?: { replacement?: boolean; generator?: Generator | null; out?: Tensor | null }): Tensor;
   /**
    * Matrix times vector.
@@ -1628,17 +1759,21 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.mvlgamma.html
    */
   mvlgamma(p: number, options?: { out?: Tensor | null }): Tensor;
+  mvlgamma(options: { p: number; out?: Tensor | null }): Tensor;
   /** In-place form of `mvlgamma`. */
   mvlgamma_(p: number): this;
+  mvlgamma_(options: { p: number }): this;
   /**
    * Replaces NaN and the infinities by numbers.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.nan_to_num.html
    */
   nan_to_num(options?: { nan?: number | PyFloat | null; posinf?: number | PyFloat | null; neginf?: number | PyFloat | null; out?: Tensor | null }): Tensor;
+  nan_to_num(nan: number | PyFloat | null, options: { nan?: number | PyFloat | null; posinf?: number | PyFloat | null; neginf?: number | PyFloat | null; out?: Tensor | null }): Tensor;
   nan_to_num(nan?: number | PyFloat | null, posinf?: number | PyFloat | null, neginf?: number | PyFloat | null, options?: { nan?: number | PyFloat | null; posinf?: number | PyFloat | null; neginf?: number | PyFloat | null; out?: Tensor | null }): Tensor;
   /** In-place form of `nan_to_num`. */
   nan_to_num_(options?: { nan?: number | PyFloat | null; posinf?: number | PyFloat | null; neginf?: number | PyFloat | null }): this;
+  nan_to_num_(nan: number | PyFloat | null, options: { nan?: number | PyFloat | null; posinf?: number | PyFloat | null; neginf?: number | PyFloat | null }): this;
   nan_to_num_(nan?: number | PyFloat | null, posinf?: number | PyFloat | null, neginf?: number | PyFloat | null, options?: { nan?: number | PyFloat | null; posinf?: number | PyFloat | null; neginf?: number | PyFloat | null }): this;
   /**
    * The mean of the elements that are not NaN.
@@ -1646,6 +1781,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.nanmean.html
    */
   nanmean(options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  nanmean(dim: readonly number[] | number | null, options: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   nanmean(dim?: readonly number[] | number | null, keepdim?: boolean, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
    * The median of all elements, leaving NaN aside: of an even number the lower one.
@@ -1654,6 +1790,7 @@ export interface TensorMethods extends TensorApi {
    */
   nanmedian(options?: { out?: Tensor | null }): Tensor;
   nanmedian(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  nanmedian(options: { dim: number; keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   nanmedian(dim: number, keepdim?: boolean, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * The quantiles of the elements, of all or along a dimension, leaving NaN aside.
@@ -1661,8 +1798,11 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.nanquantile.html
    */
   nanquantile(q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  nanquantile(q: Tensor, dim: number | null, options: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
   nanquantile(q: Tensor, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
   nanquantile(q: number | PyFloat, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  nanquantile(options: { q: number | PyFloat; dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  nanquantile(q: number | PyFloat, dim: number | null, options: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
   nanquantile(q: number | PyFloat, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
   /**
    * The sum, treating NaN as zero.
@@ -1670,6 +1810,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.nansum.html
    */
   nansum(options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  nansum(dim: readonly number[] | number | null, options: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   nansum(dim?: readonly number[] | number | null, keepdim?: boolean, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
    * `length` elements from `start` along a dimension.
@@ -1677,28 +1818,34 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.narrow.html
    */
   narrow(dim: number, start: number, length: number, options?: { out?: Tensor | null }): Tensor;
+  narrow(options: { dim: number; start: number; length: number; out?: Tensor | null }): Tensor;
   /**
    * A copy of `narrow`.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.narrow_copy.html
    */
   narrow_copy(dim: number, start: number, length: number, options?: { out?: Tensor | null }): Tensor;
+  narrow_copy(options: { dim: number; start: number; length: number; out?: Tensor | null }): Tensor;
   /**
    * Elementwise inequality.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.ne.html
    */
   ne(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  ne(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /**
    * Elementwise inequality.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.ne.html
    */
   not_equal(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  not_equal(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `ne`. */
   ne_(other: Tensor | Scalar): this;
+  ne_(options: { other: Tensor | Scalar }): this;
   /** In-place form of `not_equal`. */
   not_equal_(other: Tensor | Scalar): this;
+  not_equal_(options: { other: Tensor | Scalar }): this;
   /**
    * Returns the negative of each element.
    *
@@ -1721,6 +1868,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.new_empty.html
    */
   new_empty(size: readonly number[], options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  new_empty(options: { size: readonly number[]; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   new_empty(...size: number[]): Tensor;
   new_empty(...size: (number | { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null })[]): Tensor;
   /**
@@ -1729,18 +1877,21 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.new_empty_strided.html
    */
   new_empty_strided(size: readonly number[], stride: readonly number[], options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  new_empty_strided(options: { size: readonly number[]; stride: readonly number[]; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   /**
    * One value, of the same dtype and device.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.new_full.html
    */
   new_full(size: readonly number[], fill_value: Scalar, options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  new_full(options: { size: readonly number[]; fill_value: Scalar; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   /**
    * Ones of the same dtype and device.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.new_ones.html
    */
   new_ones(size: readonly number[], options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  new_ones(options: { size: readonly number[]; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   new_ones(...size: number[]): Tensor;
   new_ones(...size: (number | { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null })[]): Tensor;
   /**
@@ -1749,6 +1900,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.new_zeros.html
    */
   new_zeros(size: readonly number[], options?: { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
+  new_zeros(options: { size: readonly number[]; dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null }): Tensor;
   new_zeros(...size: number[]): Tensor;
   new_zeros(...size: (number | { dtype?: DType | null; layout?: unknown; device?: Device | string | null; pin_memory?: boolean | null; requires_grad?: boolean; out?: Tensor | null })[]): Tensor;
   /**
@@ -1772,6 +1924,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.norm.html
    */
   norm(options?: { p?: unknown; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  norm(p: unknown, options: { p?: unknown; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   norm(p?: unknown, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { p?: unknown; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
    * The vector p-norm behind `norm`.
@@ -1779,6 +1932,8 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.norm_of.html
    */
   norm_of(p: number | PyFloat, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  norm_of(options: { p: number | PyFloat; dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  norm_of(p: number | PyFloat, dim: readonly number[] | number | null, options: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   norm_of(p: number | PyFloat, dim?: readonly number[] | number | null, keepdim?: boolean, options?: { dim?: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
    * Fills with numbers from a normal distribution.
@@ -1786,6 +1941,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.normal_.html
    */
   normal_(options?: { mean?: number | PyFloat; std?: number | PyFloat; generator?: Generator | null }): Tensor;
+  normal_(mean: number | PyFloat, options: { mean?: number | PyFloat; std?: number | PyFloat; generator?: Generator | null }): Tensor;
   normal_(mean?: number | PyFloat, std?: number | PyFloat, options?: { mean?: number | PyFloat; std?: number | PyFloat; generator?: Generator | null }): Tensor;
   /**
    * The first columns of a product of Householder reflections.
@@ -1799,6 +1955,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.ormqr.html
    */
   ormqr(input2: Tensor, input3: Tensor, options?: { left?: boolean; transpose?: boolean; out?: Tensor | null }): Tensor;
+  ormqr(input2: Tensor, input3: Tensor, left: boolean, options: { left?: boolean; transpose?: boolean; out?: Tensor | null }): Tensor;
   ormqr(input2: Tensor, input3: Tensor, left?: boolean, transpose?: boolean, options?: { left?: boolean; transpose?: boolean; out?: Tensor | null }): Tensor;
   /**
    * Outer product of two vectors.
@@ -1818,6 +1975,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.permute.html
    */
   permute(dims: readonly number[], options?: { out?: Tensor | null }): Tensor;
+  permute(options: { dims: readonly number[]; out?: Tensor | null }): Tensor;
   permute(...dims: number[]): Tensor;
   permute(...dims: (number | { out?: Tensor | null })[]): Tensor;
   /**
@@ -1833,8 +1991,10 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.polygamma.html
    */
   polygamma(n: number, options?: { out?: Tensor | null }): Tensor;
+  polygamma(options: { n: number; out?: Tensor | null }): Tensor;
   /** In-place form of `polygamma`. */
   polygamma_(n: number): this;
+  polygamma_(options: { n: number }): this;
   /**
    * Returns the input.
    *
@@ -1847,8 +2007,10 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.pow.html
    */
   pow(exponent: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  pow(options: { exponent: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `pow`. */
   pow_(exponent: Tensor | Scalar): this;
+  pow_(options: { exponent: Tensor | Scalar }): this;
   /**
    * x where positive, else weight * x.
    *
@@ -1862,6 +2024,7 @@ export interface TensorMethods extends TensorApi {
    */
   prod(options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   prod(dim: number, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  prod(options: { dim: number; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   prod(dim: number, keepdim?: boolean, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
    * A copy with `source` written to flat positions, or added there.
@@ -1886,8 +2049,11 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.quantile.html
    */
   quantile(q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  quantile(q: Tensor, dim: number | null, options: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
   quantile(q: Tensor, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
   quantile(q: number | PyFloat, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  quantile(options: { q: number | PyFloat; dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
+  quantile(q: number | PyFloat, dim: number | null, options: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
   quantile(q: number | PyFloat, dim?: number | null, keepdim?: boolean, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor | null }): Tensor;
   /**
    * Radians to degrees.
@@ -1903,7 +2069,9 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.random_.html
    */
   random_(from: number, to: number | null, options?: { generator?: Generator | null }): Tensor;
+  random_(options: { from: number; to: number | null; generator?: Generator | null }): Tensor;
   random_(to: number, options?: { generator?: Generator | null }): Tensor;
+  random_(options: { to: number; generator?: Generator | null }): Tensor;
   random_(options?: { generator?: Generator | null }): Tensor;
   /**
    * All elements in one dimension.
@@ -1935,22 +2103,27 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.remainder.html
    */
   remainder(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  remainder(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `remainder`. */
   remainder_(other: Tensor | Scalar): this;
+  remainder_(options: { other: Tensor | Scalar }): this;
   /**
    * Scales down slices whose p-norm is above maxnorm.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.renorm.html
    */
   renorm(p: Scalar, dim: number, maxnorm: Scalar, options?: { out?: Tensor | null }): Tensor;
+  renorm(options: { p: Scalar; dim: number; maxnorm: Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `renorm`. */
   renorm_(p: Scalar, dim: number, maxnorm: Scalar): this;
+  renorm_(options: { p: Scalar; dim: number; maxnorm: Scalar }): this;
   /**
    * Repeats the tensor along each dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.repeat.html
    */
   repeat(repeats: readonly number[], options?: { out?: Tensor | null }): Tensor;
+  repeat(options: { repeats: readonly number[]; out?: Tensor | null }): Tensor;
   repeat(...repeats: number[]): Tensor;
   repeat(...repeats: (number | { out?: Tensor | null })[]): Tensor;
   /**
@@ -1961,6 +2134,7 @@ export interface TensorMethods extends TensorApi {
   repeat_interleave(repeats: Tensor, options?: { dim?: number | null; output_size?: number | null; out?: Tensor | null }): Tensor;
   repeat_interleave(repeats: Tensor, dim?: number | null, options?: { dim?: number | null; output_size?: number | null; out?: Tensor | null }): Tensor;
   repeat_interleave(repeats: number, options?: { dim?: number | null; output_size?: number | null; out?: Tensor | null }): Tensor;
+  repeat_interleave(options: { repeats: number; dim?: number | null; output_size?: number | null; out?: Tensor | null }): Tensor;
   repeat_interleave(repeats: number, dim?: number | null, options?: { dim?: number | null; output_size?: number | null; out?: Tensor | null }): Tensor;
   /**
    * The same elements in another shape; a view where possible.
@@ -1968,6 +2142,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.reshape.html
    */
   reshape(shape: readonly number[], options?: { out?: Tensor | null }): Tensor;
+  reshape(options: { shape: readonly number[]; out?: Tensor | null }): Tensor;
   reshape(...shape: number[]): Tensor;
   reshape(...shape: (number | { out?: Tensor | null })[]): Tensor;
   /**
@@ -1976,6 +2151,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.reshape_alias.html
    */
   reshape_alias(size: readonly number[], options?: { out?: Tensor | null }): Tensor;
+  reshape_alias(options: { size: readonly number[]; out?: Tensor | null }): Tensor;
   /**
    * Reshapes to the shape of `other`.
    *
@@ -1988,6 +2164,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.resize_.html
    */
   resize_(size: readonly number[], options?: { memory_format?: unknown }): Tensor;
+  resize_(options: { size: readonly number[]; memory_format?: unknown }): Tensor;
   resize_(...size: number[]): Tensor;
   resize_(...size: (number | { memory_format?: unknown })[]): Tensor;
   /**
@@ -2008,6 +2185,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.roll.html
    */
   roll(shifts: readonly number[] | number, options?: { dims?: readonly number[] | number; out?: Tensor | null }): Tensor;
+  roll(options: { shifts: readonly number[] | number; dims?: readonly number[] | number; out?: Tensor | null }): Tensor;
   roll(shifts: readonly number[] | number, dims?: readonly number[] | number, options?: { dims?: readonly number[] | number; out?: Tensor | null }): Tensor;
   /**
    * Rotates by 90 degrees in the plane of two dimensions.
@@ -2015,6 +2193,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.rot90.html
    */
   rot90(options?: { k?: number; dims?: readonly number[]; out?: Tensor | null }): Tensor;
+  rot90(k: number, options: { k?: number; dims?: readonly number[]; out?: Tensor | null }): Tensor;
   rot90(k?: number, dims?: readonly number[], options?: { k?: number; dims?: readonly number[]; out?: Tensor | null }): Tensor;
   /**
    * Rounds to the nearest integer, halves to even.
@@ -2026,6 +2205,7 @@ export interface TensorMethods extends TensorApi {
   round_(options?: { decimals?: number }): this;
   /** In-place form of `rrelu_with_noise`. */
   rrelu_with_noise_(noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): this;
+  rrelu_with_noise_(noise: Tensor, lower: Scalar, options: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): this;
   rrelu_with_noise_(noise: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): this;
   /**
    * Reciprocal of the square root.
@@ -2041,48 +2221,63 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.rsub.html
    */
   rsub(other: Tensor | Scalar, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
+  rsub(options: { other: Tensor | Scalar; alpha?: Scalar; out?: Tensor | null }): Tensor;
   /**
    * A copy with the elements of `src` written to the indices along a dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.scatter.html
    */
   scatter(dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor | null }): Tensor;
+  scatter(options: { dim: number; index: Tensor; src: Tensor; out?: Tensor | null }): Tensor;
   scatter(dim: number, index: Tensor, value: Scalar, options?: { out?: Tensor | null }): Tensor;
+  scatter(options: { dim: number; index: Tensor; value: Scalar; out?: Tensor | null }): Tensor;
   scatter(dim: number, index: Tensor, src: Tensor, options?: { reduce?: string; out?: Tensor | null }): Tensor;
+  scatter(options: { dim: number; index: Tensor; src: Tensor; reduce?: string; out?: Tensor | null }): Tensor;
   scatter(dim: number, index: Tensor, value: Scalar, options?: { reduce?: string; out?: Tensor | null }): Tensor;
+  scatter(options: { dim: number; index: Tensor; value: Scalar; reduce?: string; out?: Tensor | null }): Tensor;
   /** In-place form of `scatter`. */
   scatter_(dim: number, index: Tensor, src: Tensor): this;
+  scatter_(options: { dim: number; index: Tensor; src: Tensor }): this;
   scatter_(dim: number, index: Tensor, value: Scalar): this;
+  scatter_(options: { dim: number; index: Tensor; value: Scalar }): this;
   scatter_(dim: number, index: Tensor, src: Tensor, options?: { reduce?: string }): this;
+  scatter_(options: { dim: number; index: Tensor; src: Tensor; reduce?: string }): this;
   scatter_(dim: number, index: Tensor, value: Scalar, options?: { reduce?: string }): this;
+  scatter_(options: { dim: number; index: Tensor; value: Scalar; reduce?: string }): this;
   /**
    * A copy with the elements of `src` added at the indices along a dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.scatter_add.html
    */
   scatter_add(dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor | null }): Tensor;
+  scatter_add(options: { dim: number; index: Tensor; src: Tensor; out?: Tensor | null }): Tensor;
   /** In-place form of `scatter_add`. */
   scatter_add_(dim: number, index: Tensor, src: Tensor): this;
+  scatter_add_(options: { dim: number; index: Tensor; src: Tensor }): this;
   /**
    * A copy with the elements of `src` reduced into the indices: sum, prod, mean, amax or amin.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.scatter_reduce.html
    */
   scatter_reduce(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean; out?: Tensor | null }): Tensor;
+  scatter_reduce(options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean; out?: Tensor | null }): Tensor;
   /** In-place form of `scatter_reduce`. */
   scatter_reduce_(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean }): this;
+  scatter_reduce_(options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean }): this;
   /**
    * The slice at `index` along a dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.select.html
    */
   select(dim: number, index: number, options?: { out?: Tensor | null }): Tensor;
+  select(options: { dim: number; index: number; out?: Tensor | null }): Tensor;
   /**
    * Gradient of select.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.select_backward.html
    */
   select_backward(sizes: readonly number[], dim: number, index: number, options?: { out?: Tensor | null }): Tensor;
+  select_backward(options: { sizes: readonly number[]; dim: number; index: number; out?: Tensor | null }): Tensor;
   /**
    * A copy with `src` at an index along a dimension.
    *
@@ -2165,6 +2360,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.slice.html
    */
   slice(options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
+  slice(dim: number, options: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
   slice(dim?: number, start?: number | null, end?: number | null, step?: number, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
   /**
    * Gradient of slice.
@@ -2172,12 +2368,14 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.slice_backward.html
    */
   slice_backward(sizes: readonly number[], dim: number, start: number | null, end: number | null, step: number, options?: { out?: Tensor | null }): Tensor;
+  slice_backward(options: { sizes: readonly number[]; dim: number; start: number | null; end: number | null; step: number; out?: Tensor | null }): Tensor;
   /**
    * A copy with `src` in a slice along a dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.slice_scatter.html
    */
   slice_scatter(src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
+  slice_scatter(src: Tensor, dim: number, options: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
   slice_scatter(src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor | null }): Tensor;
   /**
    * Sign and logarithm of the determinant's magnitude.
@@ -2191,6 +2389,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.softmax.html
    */
   softmax(dim: number, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
+  softmax(options: { dim: number; dtype?: DType | null; out?: Tensor | null }): Tensor;
   softmax(dim: number, dtype?: DType | null, options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
    * The elements along a dimension in order, equal ones as they stood, and where they were.
@@ -2198,6 +2397,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.sort.html
    */
   sort(options?: { dim?: number; descending?: boolean; stable?: boolean | null }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  sort(dim: number, options: { dim?: number; descending?: boolean; stable?: boolean | null }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   sort(dim?: number, descending?: boolean, options?: { dim?: number; descending?: boolean; stable?: boolean | null }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * Parts of `split_size` along a dimension.
@@ -2205,8 +2405,10 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.split.html
    */
   split(split_size: number, options?: { dim?: number }): Tensor[];
+  split(options: { split_size: number; dim?: number }): Tensor[];
   split(split_size: number, dim?: number, options?: { dim?: number }): Tensor[];
   split(split_size: readonly number[], options?: { dim?: number }): Tensor[];
+  split(options: { split_size: readonly number[]; dim?: number }): Tensor[];
   split(split_size: readonly number[], dim?: number, options?: { dim?: number }): Tensor[];
   /**
    * Parts of the given sizes along a dimension.
@@ -2214,6 +2416,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.split_with_sizes.html
    */
   split_with_sizes(split_sizes: readonly number[], options?: { dim?: number }): Tensor[];
+  split_with_sizes(options: { split_sizes: readonly number[]; dim?: number }): Tensor[];
   split_with_sizes(split_sizes: readonly number[], dim?: number, options?: { dim?: number }): Tensor[];
   /**
    * Square root.
@@ -2238,10 +2441,13 @@ export interface TensorMethods extends TensorApi {
    */
   squeeze(options?: { out?: Tensor | null }): Tensor;
   squeeze(dim: number, options?: { out?: Tensor | null }): Tensor;
+  squeeze(options: { dim: number; out?: Tensor | null }): Tensor;
   squeeze(dim: readonly number[], options?: { out?: Tensor | null }): Tensor;
+  squeeze(options: { dim: readonly number[]; out?: Tensor | null }): Tensor;
   /** In-place form of `squeeze`. */
   squeeze_(): this;
   squeeze_(dim: number): this;
+  squeeze_(options: { dim: number }): this;
   /**
    * Standard deviation.
    *
@@ -2250,6 +2456,8 @@ export interface TensorMethods extends TensorApi {
   std(options?: { unbiased?: boolean; out?: Tensor | null }): Tensor;
   std(unbiased?: boolean, options?: { unbiased?: boolean; out?: Tensor | null }): Tensor;
   std(dim: readonly number[] | number | null, options?: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  std(options: { dim: readonly number[] | number | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  std(dim: readonly number[] | number | null, unbiased: boolean, options: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | null }): Tensor;
   std(dim: readonly number[] | number | null, unbiased?: boolean, keepdim?: boolean, options?: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | null }): Tensor;
   std(options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
   std(dim?: readonly number[] | number | null, options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
@@ -2259,6 +2467,8 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.stft.html
    */
   stft(n_fft: number, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; out?: Tensor | null }): Tensor;
+  stft(options: { n_fft: number; hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; out?: Tensor | null }): Tensor;
+  stft(n_fft: number, hop_length: number | null, options: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; out?: Tensor | null }): Tensor;
   stft(n_fft: number, hop_length?: number | null, win_length?: number | null, window?: Tensor | null, center?: boolean, pad_mode?: string, normalized?: boolean, onesided?: boolean | null, return_complex?: boolean | null, options?: { hop_length?: number | null; win_length?: number | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; out?: Tensor | null }): Tensor;
   /**
    * Subtracts `other`, scaled by `alpha`, from `self`.
@@ -2266,16 +2476,20 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.sub.html
    */
   sub(other: Tensor | Scalar, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
+  sub(options: { other: Tensor | Scalar; alpha?: Scalar; out?: Tensor | null }): Tensor;
   /**
    * Subtracts `other`, scaled by `alpha`, from `self`.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.sub.html
    */
   subtract(other: Tensor | Scalar, options?: { alpha?: Scalar; out?: Tensor | null }): Tensor;
+  subtract(options: { other: Tensor | Scalar; alpha?: Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `sub`. */
   sub_(other: Tensor | Scalar, options?: { alpha?: Scalar }): this;
+  sub_(options: { other: Tensor | Scalar; alpha?: Scalar }): this;
   /** In-place form of `subtract`. */
   subtract_(other: Tensor | Scalar, options?: { alpha?: Scalar }): this;
+  subtract_(options: { other: Tensor | Scalar; alpha?: Scalar }): this;
   /**
    * The sum of all elements.
    *
@@ -2283,6 +2497,7 @@ export interface TensorMethods extends TensorApi {
    */
   sum(options?: { dtype?: DType | null; out?: Tensor | null }): Tensor;
   sum(dim: readonly number[] | number | null, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
+  sum(options: { dim: readonly number[] | number | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   sum(dim: readonly number[] | number | null, keepdim?: boolean, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | null }): Tensor;
   /**
    * Sums dimensions so that the result has the given size: what undoes broadcasting.
@@ -2290,6 +2505,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.sum_to_size.html
    */
   sum_to_size(size: readonly number[], options?: { out?: Tensor | null }): Tensor;
+  sum_to_size(options: { size: readonly number[]; out?: Tensor | null }): Tensor;
   sum_to_size(...size: number[]): Tensor;
   sum_to_size(...size: (number | { out?: Tensor | null })[]): Tensor;
   /**
@@ -2298,6 +2514,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.svd.html
    */
   svd(options?: { some?: boolean; compute_uv?: boolean }): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
+  svd(some: boolean, options: { some?: boolean; compute_uv?: boolean }): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
   svd(some?: boolean, compute_uv?: boolean, options?: { some?: boolean; compute_uv?: boolean }): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
   /**
    * Eigenvalues and eigenvectors of a symmetric matrix; deprecated, see `linalg.eigh`.
@@ -2305,6 +2522,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.symeig.html
    */
   symeig(options?: { eigenvectors?: boolean; upper?: boolean }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
+  symeig(eigenvectors: boolean, options: { eigenvectors?: boolean; upper?: boolean }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
   symeig(eigenvectors?: boolean, upper?: boolean, options?: { eigenvectors?: boolean; upper?: boolean }): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
   /**
    * Transposes a matrix.
@@ -2355,8 +2573,10 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
    */
   tensor_split(sections: number, options?: { dim?: number }): Tensor[];
+  tensor_split(options: { sections: number; dim?: number }): Tensor[];
   tensor_split(sections: number, dim?: number, options?: { dim?: number }): Tensor[];
   tensor_split(indices: readonly number[], options?: { dim?: number }): Tensor[];
+  tensor_split(options: { indices: readonly number[]; dim?: number }): Tensor[];
   tensor_split(indices: readonly number[], dim?: number, options?: { dim?: number }): Tensor[];
   tensor_split(tensor_indices_or_sections: Tensor, options?: { dim?: number }): Tensor[];
   tensor_split(tensor_indices_or_sections: Tensor, dim?: number, options?: { dim?: number }): Tensor[];
@@ -2366,14 +2586,17 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.threshold.html
    */
   threshold(threshold: Scalar, value: Scalar, options?: { out?: Tensor | null }): Tensor;
+  threshold(options: { threshold: Scalar; value: Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `threshold`. */
   threshold_(threshold: Scalar, value: Scalar): this;
+  threshold_(options: { threshold: Scalar; value: Scalar }): this;
   /**
    * Repeats the tensor along each dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.tile.html
    */
   tile(dims: readonly number[], options?: { out?: Tensor | null }): Tensor;
+  tile(options: { dims: readonly number[]; out?: Tensor | null }): Tensor;
   tile(...dims: number[]): Tensor;
   tile(...dims: (number | { out?: Tensor | null })[]): Tensor;
   /**
@@ -2382,10 +2605,14 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.to.html
    */
   to(dtype: DType, options?: { non_blocking?: boolean; copy?: boolean; out?: Tensor | null }): Tensor;
+  to(options: { dtype: DType; non_blocking?: boolean; copy?: boolean; out?: Tensor | null }): Tensor;
+  to(dtype: DType, non_blocking: boolean, options: { non_blocking?: boolean; copy?: boolean; out?: Tensor | null }): Tensor;
   to(dtype: DType, non_blocking?: boolean, copy?: boolean, options?: { non_blocking?: boolean; copy?: boolean; out?: Tensor | null }): Tensor;
   to(options?: { device?: Device | string | null; dtype?: DType | null; non_blocking?: boolean; copy?: boolean; out?: Tensor | null }): Tensor;
+  to(device: Device | string | null, options: { device?: Device | string | null; dtype?: DType | null; non_blocking?: boolean; copy?: boolean; out?: Tensor | null }): Tensor;
   to(device?: Device | string | null, dtype?: DType | null, non_blocking?: boolean, copy?: boolean, options?: { device?: Device | string | null; dtype?: DType | null; non_blocking?: boolean; copy?: boolean; out?: Tensor | null }): Tensor;
   to(other: Tensor, options?: { non_blocking?: boolean; copy?: boolean; out?: Tensor | null }): Tensor;
+  to(other: Tensor, non_blocking: boolean, options: { non_blocking?: boolean; copy?: boolean; out?: Tensor | null }): Tensor;
   to(other: Tensor, non_blocking?: boolean, copy?: boolean, options?: { non_blocking?: boolean; copy?: boolean; out?: Tensor | null }): Tensor;
   /**
    * A converted copy.
@@ -2393,6 +2620,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.to_copy.html
    */
   to_copy(dtype: DType, options?: { device?: Device | string | null; out?: Tensor | null }): Tensor;
+  to_copy(options: { dtype: DType; device?: Device | string | null; out?: Tensor | null }): Tensor;
   to_copy(dtype: DType, device?: Device | string | null, options?: { device?: Device | string | null; out?: Tensor | null }): Tensor;
   /**
    * The `k` largest elements along a dimension, and where they are.
@@ -2400,6 +2628,8 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.topk.html
    */
   topk(k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  topk(options: { k: number; dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  topk(k: number, dim: number, options: { dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   topk(k: number, dim?: number, largest?: boolean, sorted?: boolean, options?: { dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * The sum of a matrix's diagonal.
@@ -2413,30 +2643,37 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.transpose.html
    */
   transpose(dim0: number, dim1: number, options?: { out?: Tensor | null }): Tensor;
+  transpose(options: { dim0: number; dim1: number; out?: Tensor | null }): Tensor;
   /**
    * Swaps two dimensions.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.transpose.html
    */
   swapaxes(dim0: number, dim1: number, options?: { out?: Tensor | null }): Tensor;
+  swapaxes(options: { dim0: number; dim1: number; out?: Tensor | null }): Tensor;
   /**
    * Swaps two dimensions.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.transpose.html
    */
   swapdims(dim0: number, dim1: number, options?: { out?: Tensor | null }): Tensor;
+  swapdims(options: { dim0: number; dim1: number; out?: Tensor | null }): Tensor;
   /** In-place form of `transpose`. */
   transpose_(dim0: number, dim1: number): this;
+  transpose_(options: { dim0: number; dim1: number }): this;
   /** In-place form of `swapaxes`. */
   swapaxes_(dim0: number, dim1: number): this;
+  swapaxes_(options: { dim0: number; dim1: number }): this;
   /** In-place form of `swapdims`. */
   swapdims_(dim0: number, dim1: number): this;
+  swapdims_(options: { dim0: number; dim1: number }): this;
   /**
    * Solves a triangular system; deprecated, see `linalg.solve_triangular`.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.triangular_solve.html
    */
   triangular_solve(A: Tensor, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): [solution: Tensor, cloned_coefficient: Tensor] & { readonly solution: Tensor; readonly cloned_coefficient: Tensor };
+  triangular_solve(A: Tensor, upper: boolean, options: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): [solution: Tensor, cloned_coefficient: Tensor] & { readonly solution: Tensor; readonly cloned_coefficient: Tensor };
   triangular_solve(A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): [solution: Tensor, cloned_coefficient: Tensor] & { readonly solution: Tensor; readonly cloned_coefficient: Tensor };
   /**
    * The lower triangle of each matrix; the other elements become 0.
@@ -2464,8 +2701,10 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.true_divide.html
    */
   true_divide(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  true_divide(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `true_divide`. */
   true_divide_(other: Tensor | Scalar): this;
+  true_divide_(options: { other: Tensor | Scalar }): this;
   /**
    * Rounds towards zero.
    *
@@ -2501,24 +2740,28 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.unflatten.html
    */
   unflatten(dim: number, sizes: readonly number[], options?: { out?: Tensor | null }): Tensor;
+  unflatten(options: { dim: number; sizes: readonly number[]; out?: Tensor | null }): Tensor;
   /**
    * Windows of `size` along a dimension, as a new last dimension.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.unfold.html
    */
   unfold(dimension: number, size: number, step: number, options?: { out?: Tensor | null }): Tensor;
+  unfold(options: { dimension: number; size: number; step: number; out?: Tensor | null }): Tensor;
   /**
    * Gradient of unfold.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.unfold_backward.html
    */
   unfold_backward(input_sizes: readonly number[], dim: number, size: number, step: number, options?: { out?: Tensor | null }): Tensor;
+  unfold_backward(options: { input_sizes: readonly number[]; dim: number; size: number; step: number; out?: Tensor | null }): Tensor;
   /**
    * Fills with numbers from the uniform distribution on [from, to).
    *
    * @see https://pytorch.org/docs/stable/generated/torch.uniform_.html
    */
   uniform_(options?: { from?: number | PyFloat; to?: number | PyFloat; generator?: Generator | null }): Tensor;
+  uniform_(from: number | PyFloat, options: { from?: number | PyFloat; to?: number | PyFloat; generator?: Generator | null }): Tensor;
   uniform_(from?: number | PyFloat, to?: number | PyFloat, options?: { from?: number | PyFloat; to?: number | PyFloat; generator?: Generator | null }): Tensor;
   /**
    * The distinct elements, or slices along `dim`, in order.
@@ -2528,6 +2771,7 @@ export interface TensorMethods extends TensorApi {
   unique(options?: { sorted?: boolean; dim?: number | null; out?: Tensor | null }): Tensor;
   unique(sorted?: boolean, options?: { sorted?: boolean; dim?: number | null; out?: Tensor | null }): Tensor;
   unique(options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
+  unique(sorted: boolean, options: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   unique(sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   /**
    * The first of each run of equal elements, or slices along `dim`.
@@ -2536,6 +2780,7 @@ export interface TensorMethods extends TensorApi {
    */
   unique_consecutive(options?: { dim?: number | null; out?: Tensor | null }): Tensor;
   unique_consecutive(options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
+  unique_consecutive(return_inverse: boolean, options: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   unique_consecutive(return_inverse?: boolean, return_counts?: boolean, dim?: number | null, options?: { return_inverse?: boolean; return_counts?: boolean; dim?: number | null }): any;
   /**
    * As `chunk`, into tensors of their own, which may be written in place.
@@ -2543,6 +2788,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.unsafe_chunk.html
    */
   unsafe_chunk(chunks: number, options?: { dim?: number }): Tensor[];
+  unsafe_chunk(options: { chunks: number; dim?: number }): Tensor[];
   unsafe_chunk(chunks: number, dim?: number, options?: { dim?: number }): Tensor[];
   /**
    * As `split`, into tensors of their own, which may be written in place.
@@ -2550,6 +2796,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.unsafe_split.html
    */
   unsafe_split(split_size: number, options?: { dim?: number }): Tensor[];
+  unsafe_split(options: { split_size: number; dim?: number }): Tensor[];
   unsafe_split(split_size: number, dim?: number, options?: { dim?: number }): Tensor[];
   /**
    * As `split_with_sizes`, into tensors of their own, which may be written in place.
@@ -2557,6 +2804,7 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.unsafe_split_with_sizes.html
    */
   unsafe_split_with_sizes(split_sizes: readonly number[], options?: { dim?: number }): Tensor[];
+  unsafe_split_with_sizes(options: { split_sizes: readonly number[]; dim?: number }): Tensor[];
   unsafe_split_with_sizes(split_sizes: readonly number[], dim?: number, options?: { dim?: number }): Tensor[];
   /**
    * The view of a fresh copy that reshape gives.
@@ -2564,14 +2812,17 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.unsafe_view.html
    */
   unsafe_view(size: readonly number[], options?: { out?: Tensor | null }): Tensor;
+  unsafe_view(options: { size: readonly number[]; out?: Tensor | null }): Tensor;
   /**
    * Inserts a dimension of size 1.
    *
    * @see https://pytorch.org/docs/stable/generated/torch.unsqueeze.html
    */
   unsqueeze(dim: number, options?: { out?: Tensor | null }): Tensor;
+  unsqueeze(options: { dim: number; out?: Tensor | null }): Tensor;
   /** In-place form of `unsqueeze`. */
   unsqueeze_(dim: number): this;
+  unsqueeze_(options: { dim: number }): this;
   /**
    * Variance.
    *
@@ -2580,6 +2831,8 @@ export interface TensorMethods extends TensorApi {
   var(options?: { unbiased?: boolean; out?: Tensor | null }): Tensor;
   var(unbiased?: boolean, options?: { unbiased?: boolean; out?: Tensor | null }): Tensor;
   var(dim: readonly number[] | number | null, options?: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  var(options: { dim: readonly number[] | number | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | null }): Tensor;
+  var(dim: readonly number[] | number | null, unbiased: boolean, options: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | null }): Tensor;
   var(dim: readonly number[] | number | null, unbiased?: boolean, keepdim?: boolean, options?: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | null }): Tensor;
   var(options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
   var(dim?: readonly number[] | number | null, options?: { dim?: readonly number[] | number | null; correction?: number | null; keepdim?: boolean; out?: Tensor | null }): Tensor;
@@ -2595,9 +2848,11 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.view.html
    */
   view(size: readonly number[], options?: { out?: Tensor | null }): Tensor;
+  view(options: { size: readonly number[]; out?: Tensor | null }): Tensor;
   view(...size: number[]): Tensor;
   view(...size: (number | { out?: Tensor | null })[]): Tensor;
   view(dtype: DType, options?: { out?: Tensor | null }): Tensor;
+  view(options: { dtype: DType; out?: Tensor | null }): Tensor;
   /**
    * Views in the shape of `other`.
    *
@@ -2610,7 +2865,9 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.vsplit.html
    */
   vsplit(sections: number): Tensor[];
+  vsplit(options: { sections: number }): Tensor[];
   vsplit(indices: readonly number[]): Tensor[];
+  vsplit(options: { indices: readonly number[] }): Tensor[];
   /**
    * `self` where `condition` is true, else `other`.
    *
@@ -2623,8 +2880,10 @@ export interface TensorMethods extends TensorApi {
    * @see https://pytorch.org/docs/stable/generated/torch.xlogy.html
    */
   xlogy(other: Tensor | Scalar, options?: { out?: Tensor | null }): Tensor;
+  xlogy(options: { other: Tensor | Scalar; out?: Tensor | null }): Tensor;
   /** In-place form of `xlogy`. */
   xlogy_(other: Tensor | Scalar): this;
+  xlogy_(options: { other: Tensor | Scalar }): this;
   /**
    * Fills with zeros.
    *

@@ -78,7 +78,7 @@ class Net extends nn.Module {
   /** Not used by every process. */
   spare = new nn.Linear(12, 3);
   useSpare = false;
-  forward(x: torch.Tensor): torch.Tensor {
+  override forward(x: torch.Tensor): torch.Tensor {
     const h = this.a.call(x).relu();
     return this.useSpare ? this.b.call(h).add(this.spare.call(h)) : this.b.call(h);
   }

@@ -11,7 +11,7 @@ class Net extends nn.Module {
   conv = new nn.Conv2d(1, 4, 3);
   out = new nn.Linear(4 * 36, 3);
   devices: string[] = [];
-  forward(x: Tensor, options: { scale: number }): { logits: Tensor; hidden: Tensor[] } {
+  override forward(x: Tensor, options: { scale: number }): { logits: Tensor; hidden: Tensor[] } {
     this.devices.push(String(x.device));
     const h = this.conv.call(x).tanh();
     return { logits: this.out.call(h.flatten(1)).mul(options.scale), hidden: [h] };
@@ -60,7 +60,7 @@ const details: DeviceCheck = {
     const norm = new nn.BatchNorm1d(2).cuda(), wrapped = new nn.DataParallel(norm);
     wrapped.call(torch.tensor([[1, 2], [3, 4], [50, 60], [70, 80]]).cuda());
     assertEquals(
-      norm.running_mean!.tolist().map((v) => Math.round((v as number) * 1000)),
+      norm.running_mean!.tolist().map((v: number) => Math.round(v * 1000)),
       [200, 300],
       "those of the first device",
     );
