@@ -22,7 +22,6 @@ import { resultType, resultType2, toFloating } from "../dispatch/promotion.ts";
 import { Tensor } from "../tensor.ts";
 import { complexRefusal } from "./complex_refusals.ts";
 import {
-  binaryFloat,
   binaryIn,
   binaryPromote,
   binaryTo,
@@ -30,6 +29,7 @@ import {
   formula,
   numberParams,
   type Operand,
+  tensorOf,
   ternaryIn,
   test,
   unaryFloat,
@@ -387,7 +387,9 @@ export const arithmetic: Table = {
       const d = (x: Operand) =>
         x instanceof Tensor ? x.to(wide) : x;
       const a = d(self), b = d(exponent);
-      return a instanceof Tensor ? a.pow(b) : (b as Tensor).new_full([], a, { dtype: wide }).pow(b);
+      return a instanceof Tensor
+        ? a.pow(b)
+        : tensorOf("float_power", a, b).new_full([], a, { dtype: wide }).pow(b);
     },
     inplace: true,
     doc: "Power in double precision.",
@@ -835,4 +837,3 @@ function div(a: Operand, b: Operand): Tensor {
     ? a.div(b)
     : (b as Tensor).new_full([], a, { dtype: toFloating(scalarDtype(a)) }).div(b);
 }
-void binaryFloat;

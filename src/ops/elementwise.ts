@@ -105,6 +105,13 @@ function scalarTypeName(x: Operand): string {
   return typeof x === "boolean" ? "bool" : Number.isInteger(x) || typeof x === "bigint" ? "int" : "float";
 }
 
+/** The tensor among two operands; two numbers are refused. */
+export function tensorOf(name: string, a: Operand, b: Operand): Tensor {
+  if (a instanceof Tensor) return a;
+  if (b instanceof Tensor) return b;
+  throw new TypeError(`${name}(): argument 'input' (position 1) must be Tensor, not ${scalarTypeName(a)}`);
+}
+
 /** Two operands computed in `compute`, returned in `result`. */
 export function binaryTo(
   name: PointwiseName,
@@ -115,10 +122,7 @@ export function binaryTo(
   params: Params = null,
 ): Tensor {
   checkKind(name, compute);
-  const like = a instanceof Tensor ? a : b;
-  if (!(like instanceof Tensor)) {
-    throw new TypeError(`${name}(): argument 'input' (position 1) must be Tensor, not ${scalarTypeName(a)}`);
-  }
+  const like = tensorOf(name, a, b);
   const both = a instanceof Tensor && b instanceof Tensor;
   const sizes = both ? broadcast2(a.sizes, b.sizes) : like.sizes;
   const backend = both && a.storage.backend !== b.storage.backend
@@ -132,11 +136,6 @@ export function binaryTo(
 /** Arithmetic: the promoted dtype. */
 export function binaryPromote(name: PointwiseName): (a: Operand, b: Operand) => Tensor {
   return (a, b) => binaryIn(name, a, b, resultType2(a, b));
-}
-
-/** Arithmetic that integers do in floating point. */
-export function binaryFloat(name: PointwiseName): (a: Operand, b: Operand) => Tensor {
-  return (a, b) => binaryIn(name, a, b, toFloating(resultType2(a, b)));
 }
 
 /** Comparisons: computed in the promoted dtype, bool result. */

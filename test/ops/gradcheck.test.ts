@@ -60,7 +60,7 @@ const NO_SECOND = /^nn\.functional\.(embedding_bag|ctc_loss)$/;
 const UNREACHED =
   /^(normal|normal_|bernoulli|bernoulli_|poisson|uniform_|log_normal_|exponential_|geometric_|cauchy_|random_|native_dropout|native_dropout_backward|rrelu_with_noise|multinomial)#|^scatter#[23]|^(view_as_real|view_as_complex|to_copy|alias|_neg_view|_conj)#/;
 /** Families whose formulas have tests of their own: test/ops/linalg.test.ts, complex.test.ts. */
-const ELSEWHERE = /^(linalg_|fft_|_fft|lu|svd|real|imag|conj|resolve|complex|polar|angle|_complex)/;
+const ELSEWHERE = /^(_?linalg_|_?fft_|lu|svd|real|imag|conj|resolve|complex|polar|angle|_complex)/;
 
 function wide(x: Json): Json {
   if (x instanceof Tensor) return x.dtype.is_floating_point ? x.double() : x;
