@@ -349,13 +349,12 @@ async function train(options: Options, checkpoint: Checkpoint | null): Promise<n
   }
   const run = new Run(options, digits, device);
   if (checkpoint !== null) run.restore(checkpoint);
-  say(`${digits.train.length} pictures to train with, ${digits.test.length} to test with, on ${device}`);
-  say(String(run.net));
-
   const stopListening = onInterrupt(() => {
     run.interrupted = true;
     stopListening(); // a second Ctrl-C ends the program at once
   });
+  say(`${digits.train.length} pictures to train with, ${digits.test.length} to test with, on ${device}`);
+  say(String(run.net));
   try {
     while (run.epoch < options.epochs) {
       if (!await run.trainEpoch()) {

@@ -77,7 +77,7 @@ static double limited_log(double x) { return nan_max(log(x), -100); }
   REAL(softplus_backward, y *p[0] > p[1] ? x : x * SIGMOID(y * p[0])) REAL(log_sigmoid, -log1pexp(-x))         \
   REAL(log_sigmoid_backward, x *SIGMOID(-y)) REAL(hardtanh, isnan(x) ? x : fmin(fmax(x, p[0]), p[1]))          \
   REAL(hardtanh_backward, y <= p[0] || y >= p[1] ? 0 : x) REAL(hardsigmoid, isnan(x) ? x : fmin(fmax(x + 3, 0), 6) / 6) \
-  REAL(hardsigmoid_backward, y > -3 && y < 3 ? x / 6 : 0) REAL(hardswish, isnan(x) ? x : x * fmin(fmax(x + 3, 0), 6) / 6) \
+  REAL(hardsigmoid_backward, y > -3 && y < 3 ? x * (1.0f / 6) : 0) REAL(hardswish, isnan(x) ? x : x * fmin(fmax(x + 3, 0), 6) / 6) \
   REAL(hardswish_backward, y < -3 ? 0 : y <= 3 ? x * (y / 3 + 0.5) : x)                                         \
   REAL(hardshrink, fabs(x) <= p[0] ? 0 : x) REAL(shrink_backward, fabs(y) <= p[0] ? 0 : x)                     \
   REAL(softshrink, x > p[0] ? x - p[0] : x < -p[0] ? x + p[0] : 0) REAL(mse_loss, (x - y) * (x - y))           \

@@ -1,6 +1,8 @@
 /** torch.distributed: two processes that mpirun starts, in Deno and in Node. */
 
 import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -12,14 +14,15 @@ const hasMpi = spawnSync("mpirun", ["--version"]).status === 0;
 const bundle = join(root, "build", `distributed.${process.pid}.mjs`);
 
 interface Ending {
-  /** What the processes printed, in no order. */
+  /** What the processes answered, in no order. */
   answers: unknown[];
   code: number | null;
   stderr: string;
 }
 
 /** Runs the program; `processes` 0 means without mpirun. */
-async function run(runtime: "deno" | "node", processes: number, ...args: string[]): Promise<Ending> {
+async function run(runtime: "deno" | "node", processes: number, task: string): Promise<Ending> {
+  const folder = mkdtempSync(join(tmpdir(), "tstorch-mpi-")), args = [task, folder];
   const program = runtime === "deno"
     ? [
       join(root, "node_modules", ".bin", "deno"),
@@ -35,13 +38,13 @@ async function run(runtime: "deno" | "node", processes: number, ...args: string[
   const child = spawn(command!, rest, {
     cwd: root,
     env: { ...process.env, OMPI_MCA_btl_vader_single_copy_mechanism: "none", NO_COLOR: "1" },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "ignore", "pipe"],
   });
-  let stdout = "", stderr = "";
-  child.stdout.on("data", (data) => stdout += String(data));
+  let stderr = "";
   child.stderr.on("data", (data) => stderr += String(data));
   const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
-  const answers = stdout.split("\n").filter((line) => /^[[{]/.test(line)).map((line) => JSON.parse(line));
+  const answers = readdirSync(folder).map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")));
+  rmSync(folder, { recursive: true });
   return { answers, code, stderr };
 }
 

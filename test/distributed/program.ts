@@ -1,13 +1,15 @@
 /**
- * What `mpirun` starts: a program for Deno and Node. The first argument says what to do; every process prints one JSON
- * line.
+ * What `mpirun` starts: a program for Deno and Node. The first argument says what to do; every process leaves a JSON
+ * file in the folder that the second one names. (mpirun mixes what several processes print.)
  */
 
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import * as torch from "../../src/mod.ts";
 
 const { distributed: dist, nn } = torch;
-const [task, device = "cpu"] = process.argv.slice(2);
+const [task, folder, device = "cpu"] = process.argv.slice(2);
 
 /** Everything the processes can do together, with numbers that tell who sent what. */
 function collectives(): unknown {
@@ -146,4 +148,4 @@ function run(): unknown {
   }
 }
 
-console.log(JSON.stringify(run()));
+writeFileSync(join(folder!, `${process.pid}.json`), JSON.stringify(run()));
