@@ -27,7 +27,8 @@ async function train(
     said += String(data);
     if (sent || !said.includes("pictures to train with")) return;
     sent = true;
-    setTimeout(() => child.kill("SIGINT"), 100);
+    // Not child.kill: Deno then reports the signal in place of the exit status.
+    setTimeout(() => process.kill(child.pid!, "SIGINT"), 100);
   });
   const status = await new Promise<number | null>((resolve, reject) => {
     child.on("error", reject);
