@@ -7,6 +7,7 @@
 import { cpuBackend } from "./backend/wasm.ts";
 import { uint8 } from "./base/dtype.ts";
 import { default_generator, Generator, hostGenerators, installStateTensors } from "./base/generator.ts";
+import { runGuarded } from "./base/guard.ts";
 import { allocate } from "./base/storage.ts";
 import { pythonType } from "./dispatch/schema.ts";
 import { Tensor, wrapStorage } from "./tensor.ts";
@@ -90,17 +91,5 @@ export function fork_rng<T>(body: () => T, options?: ForkRngOptions): T;
 export function fork_rng<T>(a?: (() => T) | ForkRngOptions, b?: ForkRngOptions): T | ForkedRng {
   const body = typeof a === "function" ? a : null;
   const guard = new ForkedRng((body === null ? (a as ForkRngOptions | undefined) : b)?.enabled ?? true);
-  if (body === null) return guard;
-  let pending = false;
-  try {
-    const result = body();
-    if (result instanceof Promise) {
-      // The state goes back when an async body is done.
-      pending = true;
-      return result.finally(() => guard.restore()) as T;
-    }
-    return result;
-  } finally {
-    if (!pending) guard.restore();
-  }
+  return body === null ? guard : runGuarded(guard, body);
 }

@@ -7,6 +7,7 @@
 import { whyUnavailable } from "../backend/cuda.ts";
 import { bfloat16, type DType, float16 } from "../base/dtype.ts";
 import { RuntimeError, warnOnce } from "../base/errors.ts";
+import { runGuarded } from "../base/guard.ts";
 import { autocastChanged, autocastState, clearAutocastCache } from "../dispatch/autocast.ts";
 
 /** Options of {@linkcode autocast}. */
@@ -69,23 +70,9 @@ export class AutocastGuard {
   }
 }
 
-function runIn<T>(guard: AutocastGuard, body: () => T): T {
-  let pending = false;
-  try {
-    const result = body();
-    if (result instanceof Promise) {
-      pending = true;
-      return result.finally(() => guard.restore()) as T;
-    }
-    return result;
-  } finally {
-    if (!pending) guard.restore();
-  }
-}
-
 function region<T>(type: string, options: AutocastOptions, body: (() => T) | undefined): T | AutocastGuard {
   const guard = new AutocastGuard(type, options);
-  return body === undefined ? guard : runIn(guard, body);
+  return body === undefined ? guard : runGuarded(guard, body);
 }
 
 /**

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { runGuarded } from "../base/guard.ts";
 
 /** The current modes; read on every operation, hence a plain object. */
 export const mode = { grad: true, inference: false };
@@ -26,29 +27,9 @@ export class ModeGuard {
   }
 }
 
-function runIn<T>(grad: boolean, inference: boolean, body: () => T): T {
-  const g = mode.grad, i = mode.inference;
-  mode.grad = grad;
-  mode.inference = inference;
-  let pending = false;
-  try {
-    const result = body();
-    if (result instanceof Promise) {
-      // The mode holds until an async body is done; it is one switch for the whole program, as a thread's is in Python.
-      pending = true;
-      return result.finally(() => {
-        mode.grad = g;
-        mode.inference = i;
-      }) as T;
-    }
-    return result;
-  } finally {
-    if (!pending) {
-      mode.grad = g;
-      mode.inference = i;
-    }
-  }
-}
+// The mode holds until an async body is done; it is one switch for the whole program, as a thread's is in Python.
+const runIn = <T>(grad: boolean, inference: boolean, body: () => T): T =>
+  runGuarded(new ModeGuard(grad, inference), body);
 
 /**
  * Runs `body` without recording operations; without an argument, a guard for `using _ = no_grad()`.

@@ -458,14 +458,14 @@ function inplaceByCopy(row: Row, args: readonly unknown[], self: Tensor): Tensor
   const outer = beginScope();
   try {
     const result = runRow(row, args) as Tensor;
-    writeBack(row.name, self, result);
+    writeBack(self, result);
   } finally {
     endScope(outer, null);
   }
   return self;
 }
 
-function writeBack(name: string, self: Tensor, result: Tensor): void {
+function writeBack(self: Tensor, result: Tensor): void {
   checkCast(result.dtype, self.dtype);
   if (!sameSizes(result.sizes, self.sizes)) {
     throw new RuntimeError(
@@ -474,7 +474,6 @@ function writeBack(name: string, self: Tensor, result: Tensor): void {
       }`,
     );
   }
-  void name;
   self.copy_(result);
 }
 

@@ -242,7 +242,6 @@ export function bind(
 ): unknown[] | Mismatch {
   const params = schema.params;
   const values = new Array<unknown>(params.length);
-  let used = 0;
   let pos = 0;
   for (let i = 0; i < params.length; i++) {
     const p = params[i]!;
@@ -272,8 +271,7 @@ export function bind(
         }
         given = options[key];
         has = true;
-        used++;
-      } else if (key !== null) used++;
+      }
     }
     if (!has || given === undefined) {
       if (p.hasDefault) values[i] = p.default;
@@ -316,7 +314,6 @@ export function bind(
       }
     }
   }
-  void used;
   return values;
 }
 

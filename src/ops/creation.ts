@@ -115,6 +115,19 @@ const makeLike = (name: string, value: Scalar | null, doc: string): RowSpec => (
   doc,
 });
 
+/** Filled, of self's dtype and on its device unless said otherwise. */
+function filledLike(
+  self: Tensor,
+  size: Sizes,
+  value: Scalar | null,
+  dtype: DType | null,
+  device: Device | null,
+  grad: boolean,
+): Tensor {
+  const backend = device === null ? self.storage.backend : backendOf(device);
+  return filled(size, value, dtype ?? self.dtype, backend, grad);
+}
+
 const makeNew = (name: string, value: Scalar | null, doc: string): RowSpec => ({
   schema: `${name}(Tensor self, int[] size, *, ${OPTIONS}) -> Tensor`,
   impl: (
@@ -125,14 +138,7 @@ const makeNew = (name: string, value: Scalar | null, doc: string): RowSpec => ({
     device: Device | null,
     _p: unknown,
     grad: boolean,
-  ) =>
-    filled(
-      size,
-      value,
-      dtype ?? self.dtype,
-      device === null ? self.storage.backend : backendOf(device),
-      grad,
-    ),
+  ) => filledLike(self, size, value, dtype, device, grad),
   plain: true,
   varargs: "size",
   only: "method",
@@ -301,14 +307,7 @@ export const creation: Table = {
       device: Device | null,
       _p: unknown,
       grad: boolean,
-    ) =>
-      filled(
-        size,
-        value,
-        dtype ?? self.dtype,
-        device === null ? self.storage.backend : backendOf(device),
-        grad,
-      ),
+    ) => filledLike(self, size, value, dtype, device, grad),
     plain: true,
     only: "method",
     doc: "One value, of the same dtype and device.",

@@ -327,8 +327,7 @@ export const normalizations: Table = {
       if (!training && (mean === null || variance === null)) {
         throw new RuntimeError("Expected running_mean and running_var to be defined when training=False");
       }
-      const useBatch = training;
-      return fn.native_batch_norm!(x, weight, bias, mean, variance, useBatch, momentum, eps)[0];
+      return fn.native_batch_norm!(x, weight, bias, mean, variance, training, momentum, eps)[0];
     },
     only: "function",
     doc: "Batch normalisation.",
